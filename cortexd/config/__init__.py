@@ -1,0 +1,1 @@
+"""Composition of all settings into one checked whole."""

@@ -1,0 +1,1 @@
+"""Nouns. Pure: no I/O, no clock, no chance, no logging."""

@@ -1,0 +1,78 @@
+"""What a worker is: its settings, what it says of itself, and how it is doing."""
+
+from enum import Enum, unique
+from typing import Any
+
+import attrs
+from attrs import validators
+
+from cortexd.domain.ids import WorkerName
+from cortexd.domain.secret import Secret
+
+
+@unique
+class WorkerType(Enum):
+    """Which adapter speaks to the worker."""
+
+    OLLAMA = "ollama"
+    OPENAI = "openai"
+    EMBEDDED = "embedded"
+    SCRIPTED = "scripted"
+
+
+@attrs.frozen(kw_only=True)
+class WorkerSettings:
+    """One `[[workers]]` entry.
+
+    Times are in seconds. `models` empty: discovered from the worker. Smaller `priority` goes first.
+    `script` belongs to type `scripted` alone.
+    """
+
+    name: WorkerName
+    type: WorkerType
+    base_url: str | None = None
+    models: tuple[str, ...] = ()
+    api_keys: tuple[Secret, ...] = ()
+    priority: int
+    max_concurrency: int = attrs.field(default=64, validator=validators.ge(1))
+    queue_max: int = attrs.field(default=64, validator=validators.ge(0))
+    connect_seconds: float = attrs.field(default=5.0, validator=validators.gt(0))
+    first_token_seconds: float = attrs.field(default=60.0, validator=validators.gt(0))
+    idle_seconds: float = attrs.field(default=60.0, validator=validators.gt(0))
+    total_seconds: float = attrs.field(default=1800.0, validator=validators.gt(0))
+    script: tuple[dict[str, Any], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class WorkerInfo:
+    """What an adapter says of its worker, without asking it anything."""
+
+    name: WorkerName
+    type: WorkerType
+    priority: int
+    models: tuple[str, ...]
+
+
+@unique
+class WorkerStatus(Enum):
+    """How a worker is doing, as the health monitor sees it."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen(kw_only=True)
+class WorkerHealth:
+    """The published verdict on one worker.
+
+    `reason` says why it is unavailable. `models` are those it serves: declared or discovered.
+    `checked_at` is on the monotonic clock, `None` before the first check.
+    """
+
+    status: WorkerStatus = WorkerStatus.UNKNOWN
+    reason: str | None = None
+    models: tuple[str, ...] = ()
+    checked_at: float | None = None
+    bad_in_a_row: int = 0
+    good_in_a_row: int = 0

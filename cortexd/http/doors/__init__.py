@@ -1,0 +1,1 @@
+"""The dialects clients speak, free of any web framework."""

@@ -1,0 +1,1 @@
+"""The request: a list of layers, each a file."""

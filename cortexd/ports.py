@@ -1,0 +1,59 @@
+"""Every interface between the brain and its edges, on one page."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeAlias
+
+from cortexd.domain.chat import Batch, ChatRequest
+from cortexd.domain.worker import WorkerInfo
+
+ChatStream: TypeAlias = AsyncIterator[Batch]
+"""The answer as it comes.
+
+It stops after the batch that ends with `Finished`, and only then: an answer that is not complete
+raises `WorkerFailed` instead.
+"""
+
+
+class ChatProvider(Protocol):
+    """A worker as the rest of the node sees it.
+
+    Errors: `health_check`, `open_chat` and the iteration of its stream raise `WorkerFailed` and
+    no exception of a library.
+    Cancellation: none of them sets a time limit of its own but for connecting. The caller's cancel
+    scopes do, and cancelling ends the upstream request at once.
+    """
+
+    def info(self) -> WorkerInfo:
+        """What is known of the worker without asking it."""
+        ...
+
+    @property
+    def priority(self) -> int:
+        """Smaller goes first."""
+        ...
+
+    async def health_check(self) -> tuple[str, ...]:
+        """Ask the worker, at no cost in tokens, whether it can serve.
+
+        Returns the names of the models it serves; raises `WorkerFailed` when it cannot serve.
+        """
+        ...
+
+    def open_chat(
+        self, request: ChatRequest, *, model: str
+    ) -> AbstractAsyncContextManager[ChatStream]:
+        """Ask for an answer from `model`, the worker's own name of it.
+
+        Entering waits until the worker has accepted the request (its response headers are there).
+        Leaving the block ends the upstream request, whatever has been read.
+        """
+        ...
+
+
+class Downstream(Protocol):
+    """The client's side of an exchange, as the pipeline sees it."""
+
+    async def send(self, events: Batch) -> None:
+        """Write one batch to the client; waiting for a slow one is what holds the worker back."""
+        ...

@@ -1,0 +1,1 @@
+"""Edge: the adapters that speak to workers."""

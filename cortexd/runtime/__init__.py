@@ -1,0 +1,1 @@
+"""Root: puts the parts together and runs them."""

@@ -1,0 +1,1 @@
+"""Formats. Pure: bytes and dictionaries in, domain objects out, and back."""
