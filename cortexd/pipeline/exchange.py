@@ -4,8 +4,9 @@ from typing import Protocol
 
 import attrs
 
+from cortexd.actors.roster import RegisteredWorker
 from cortexd.domain.chat import ChatRequest
-from cortexd.domain.failure import FailureKind
+from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.ids import RequestId, WorkerName
 from cortexd.domain.outcome import Outcome
 from cortexd.domain.usage import Usage
@@ -13,21 +14,30 @@ from cortexd.ports import Downstream
 
 
 @attrs.frozen
+class Choice:
+    """A worker that routing has found able to serve, with its own name of the model."""
+
+    worker: RegisteredWorker
+    model: str
+
+
+@attrs.frozen
 class Attempt:
-    """One worker that was asked; `failure` is `None` for the one that answered."""
+    """One worker that was asked; `failure` says why it gave no whole answer, if it did not."""
 
     worker: WorkerName
     model: str
-    failure: FailureKind | None = None
-    detail: str | None = None
+    failure: WorkerFailed | None = None
 
 
 @attrs.define(kw_only=True, eq=False)
 class Exchange:
     """Made by a door, filled in by the pipeline, gone with the request.
 
-    `timeout_s`: what the client allows for all of it. `worker` and `model`: who is answering, set
-    before the first batch is sent.
+    `timeout_s`: what the client allows for all of it. `choices`: set by routing, best first.
+    `worker` and `model`: who is being asked, set by failover before the worker is called.
+    `first_sent_at`: when the first batch went to the client, on the monotonic clock; from then on
+    the answer is committed to that worker.
     """
 
     request_id: RequestId
@@ -35,11 +45,22 @@ class Exchange:
     request: ChatRequest
     downstream: Downstream
     timeout_s: float | None = None
+    choices: tuple[Choice, ...] = ()
+    choice: Choice | None = None
     attempts: list[Attempt] = attrs.Factory(list)
-    worker: WorkerName | None = None
-    model: str | None = None
+    first_sent_at: float | None = None
     usage: Usage | None = None
     outcome: Outcome | None = None
+
+    @property
+    def worker(self) -> WorkerName | None:
+        """Who is being asked, or has answered."""
+        return self.choice.worker.name if self.choice else None
+
+    @property
+    def model(self) -> str | None:
+        """The name that worker has for the model."""
+        return self.choice.model if self.choice else None
 
 
 class ChatService(Protocol):

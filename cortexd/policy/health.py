@@ -13,7 +13,8 @@ from cortexd.domain.worker import WorkerHealth, WorkerStatus
 class HealthSettings:
     """[health] in cortexd.toml. Times in seconds.
 
-    `unhealthy_after` bad probes in a row take a worker out, `healthy_after` good ones bring it back.
+    `unhealthy_after` bad probes in a row take a worker out, `healthy_after` good ones bring it
+    back.
     """
 
     interval_seconds: float = attrs.field(default=30.0, validator=validators.gt(0))
@@ -35,8 +36,8 @@ def judge(
 ) -> WorkerHealth:
     """The verdict after one more probe.
 
-    The first probe decides alone, since nothing is known before it; after that a change of mind takes
-    as many like results in a row as the settings ask for.
+    The first probe decides alone, since nothing is known before it; after that a change of mind
+    takes as many like results in a row as the settings ask for.
     """
     good = probe.failure is None
     good_in_a_row = health.good_in_a_row + 1 if good else 0
@@ -57,6 +58,12 @@ def judge(
         bad_in_a_row=bad_in_a_row,
         good_in_a_row=good_in_a_row,
     )
+
+
+def is_contested(health: WorkerHealth) -> bool:
+    """Whether the last probe speaks against the verdict, so that the next should come soon."""
+    available = health.status is WorkerStatus.AVAILABLE
+    return health.bad_in_a_row > 0 if available else health.good_in_a_row > 0
 
 
 @unique

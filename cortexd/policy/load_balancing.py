@@ -40,12 +40,10 @@ def order(strategy: PoolStrategy, loads: Sequence[Load], *, turn: int) -> list[W
     `turn` counts requests: round robin starts one further for each. Ties keep the order of
     registration, so that the same situation always gives the same answer.
     """
-    match strategy:
-        case PoolStrategy.LOCAL_FIRST:
-            ranked = sorted(loads, key=lambda load: (load.priority, load.in_flight))
-        case PoolStrategy.LEAST_LOADED:
-            ranked = sorted(loads, key=lambda load: (load.in_flight, load.priority))
-        case PoolStrategy.ROUND_ROBIN:
-            first = turn % len(loads) if loads else 0
-            ranked = [*loads[first:], *loads[:first]]
-    return [load.name for load in sorted(ranked, key=lambda load: load.full)]
+    rank = {
+        PoolStrategy.LOCAL_FIRST: lambda load: (load.full, load.priority, load.in_flight),
+        PoolStrategy.LEAST_LOADED: lambda load: (load.full, load.in_flight, load.priority),
+        PoolStrategy.ROUND_ROBIN: lambda load: (load.full,),
+    }[strategy]
+    first = turn % len(loads) if loads and strategy is PoolStrategy.ROUND_ROBIN else 0
+    return [load.name for load in sorted([*loads[first:], *loads[:first]], key=rank)]

@@ -1,0 +1,72 @@
+"""The pool: who can be routed to, joined from what the registry and the health monitor publish."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from cortexd.actors.published import Published
+from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.domain.ids import WorkerName
+from cortexd.domain.worker import WorkerHealth
+from cortexd.policy.load_balancing import PoolStrategy
+from supervisor_tree import Actor, Name
+
+HealthBoard = Published[Mapping[WorkerName, WorkerHealth]]
+"""The health monitor's verdicts."""
+
+
+@attrs.frozen
+class PoolMember:
+    """A registered worker and how it is doing."""
+
+    worker: RegisteredWorker
+    health: WorkerHealth
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models it serves, its default first; empty until discovered."""
+        return self.worker.provider.info().models or self.health.models
+
+
+@attrs.frozen
+class PoolView:
+    """What routing chooses from."""
+
+    members: tuple[PoolMember, ...]
+    strategy: PoolStrategy
+
+
+def pool_view(roster: Roster, board: HealthBoard, strategy: PoolStrategy) -> PoolView:
+    """The view as of now."""
+    verdicts = board.value
+    members = tuple(
+        PoolMember(worker, verdicts.get(worker.name, WorkerHealth())) for worker in roster.value
+    )
+    return PoolView(members, strategy)
+
+
+class WorkerPool(Actor):
+    """Publishes a new view when the registry or the health monitor says that something changed."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        board: HealthBoard,
+        view: Published[PoolView],
+        strategy: PoolStrategy,
+    ) -> None:
+        self._roster = roster
+        self._board = board
+        self._view = view
+        self._strategy = strategy
+
+    async def on_start(self) -> None:
+        """Catch up on what changed while no pool was there to be told."""
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Join the two boards anew."""
+        self._view.publish(pool_view(self._roster, self._board, self._strategy))
+
+
+WORKER_POOL = Name[WorkerPool]("worker-pool")

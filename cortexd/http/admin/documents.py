@@ -1,0 +1,67 @@
+"""The documents of the admin listener: the dashboard's data and the supervision tree."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from cortexd.actors.worker_pool import PoolMember
+from cortexd.http.probes import NodeProbes
+from supervisor_tree import NodeSnapshot
+
+_MIB = 1024 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class AdminDocuments:
+    """What an operator can read. `snapshot` gives the supervision tree as it stands."""
+
+    probes: NodeProbes
+    snapshot: Callable[[], NodeSnapshot]
+    in_flight: Callable[[], int]
+
+    def dashboard(self) -> tuple[int, Any]:
+        """Everything in one document."""
+        _, health = self.probes.health()
+        members = self.probes.view.value.members
+        return 200, {
+            "system_health": health,
+            "workers": [_worker(member) for member in members],
+            "pools": {
+                "strategy": self.probes.view.value.strategy.value,
+                "in_flight": self.in_flight(),
+            },
+            "performance": {
+                "uptime_seconds": health["uptime_seconds"],
+                "memory_usage": {"value": round(_memory_bytes() / _MIB, 1), "unit": "MiB"},
+            },
+            "tree": attrs.asdict(self.snapshot()),
+        }
+
+    def tree(self) -> tuple[int, Any]:
+        """The supervision tree with its restarts."""
+        return 200, attrs.asdict(self.snapshot())
+
+
+def _worker(member: PoolMember) -> dict[str, Any]:
+    worker = member.worker
+    return {
+        "name": worker.name,
+        "type": worker.settings.type.value,
+        "status": member.health.status.value,
+        "reason": member.health.reason,
+        "models": list(member.models),
+        "priority": worker.provider.priority,
+        "in_flight": worker.slots.in_flight,
+        "queued": worker.slots.queued,
+        "max_concurrency": worker.settings.max_concurrency,
+        "queue_max": worker.settings.queue_max,
+    }
+
+
+def _memory_bytes() -> int:
+    # The second field is the resident set in pages (proc(5)).
+    resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return resident_pages * os.sysconf("SC_PAGE_SIZE")
