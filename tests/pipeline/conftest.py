@@ -1,0 +1,202 @@
+"""Workers that do as they are told, and a client that keeps what it gets."""
+
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeAlias
+
+import attrs
+import pytest
+import trio
+
+from cortexd.actors.published import Published
+from cortexd.actors.roster import registered
+from cortexd.actors.worker_pool import PoolMember, PoolView
+from cortexd.domain.chat import (
+    Batch,
+    ChatRequest,
+    Finished,
+    FinishReason,
+    Message,
+    Role,
+    TextDelta,
+)
+from cortexd.domain.errors import WorkerFailed
+from cortexd.domain.events import Event, ExchangeEnded
+from cortexd.domain.failure import FailureKind
+from cortexd.domain.ids import RequestId, WorkerName
+from cortexd.domain.usage import Usage
+from cortexd.domain.worker import (
+    WorkerHealth,
+    WorkerInfo,
+    WorkerSettings,
+    WorkerStatus,
+    WorkerType,
+)
+from cortexd.pipeline.build import PipelineParts, build_pipeline
+from cortexd.pipeline.deadline import Cutoff
+from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.policy.load_balancing import PoolStrategy
+from cortexd.ports import ChatStream
+
+Step: TypeAlias = str | float | FailureKind
+"""A text is sent, a number is slept, a kind is failed with."""
+
+
+@attrs.define(eq=False)
+class FakeWorker:
+    """Plays its steps for each request and counts what happens to it."""
+
+    name: WorkerName
+    steps: Sequence[Step]
+    opened: int = 0
+    closed: int = 0
+    priority: int = 10
+
+    def info(self) -> WorkerInfo:
+        """Nothing special."""
+        return WorkerInfo(
+            name=self.name, type=WorkerType.SCRIPTED, priority=self.priority, models=("m",)
+        )
+
+    async def health_check(self) -> tuple[str, ...]:
+        """Always well."""
+        return ("m",)
+
+    def open_chat(
+        self,
+        request: ChatRequest,
+        *,
+        model: str,
+    ) -> AbstractAsyncContextManager[ChatStream]:
+        """Play the steps."""
+        return self._open()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[ChatStream]:
+        self.opened += 1
+        try:
+            yield self._stream()
+        finally:
+            self.closed += 1
+
+    async def _stream(self) -> AsyncIterator[Batch]:
+        for step in self.steps:
+            if isinstance(step, FailureKind):
+                raise WorkerFailed(self.name, step, "as told")
+            if isinstance(step, str):
+                await trio.lowlevel.checkpoint()
+                yield (TextDelta(step),)
+            else:
+                await trio.sleep(step)
+        yield (Finished(FinishReason.STOP, Usage(3, 2)),)
+
+
+@attrs.define(eq=False)
+class FakeClient:
+    """Keeps the batches; `pause_s` makes it a slow reader."""
+
+    pause_s: float = 0.0
+    batches: list[Batch] = attrs.Factory(list)
+
+    async def send(self, events: Batch) -> None:
+        """Take a batch."""
+        await trio.sleep(self.pause_s)
+        self.batches.append(events)
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(
+            event.text
+            for events in self.batches
+            for event in events
+            if isinstance(event, TextDelta)
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer was said to be complete."""
+        return bool(self.batches) and isinstance(self.batches[-1][-1], Finished)
+
+
+@attrs.define(eq=False)
+class Bench:
+    """A pipeline over fake workers."""
+
+    workers: list[FakeWorker]
+    service: ChatService
+    view: Published[PoolView]
+    cutoff: Cutoff
+    events: list[Event]
+
+    def exchange(
+        self, *, model: str | None = None, timeout_s: float | None = None, pause_s: float = 0.0
+    ) -> Exchange:
+        """A new request."""
+        return Exchange(
+            request_id=RequestId("r-1"),
+            door="test",
+            request=ChatRequest(model=model, messages=(Message(Role.USER, "hello"),)),
+            downstream=FakeClient(pause_s),
+            timeout_s=timeout_s,
+        )
+
+    def ended(self) -> list[ExchangeEnded]:
+        """The accounts so far."""
+        return [event for event in self.events if isinstance(event, ExchangeEnded)]
+
+    def idle(self) -> bool:
+        """Whether nothing is held any more: no stream, no slot, no exchange."""
+        return (
+            all(worker.opened == worker.closed for worker in self.workers)
+            and all(not member.worker.slots.in_flight for member in self.view.value.members)
+            and self.cutoff.in_flight == 0
+        )
+
+
+MakeBench: TypeAlias = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench() -> MakeBench:
+    """Makes a bench from the steps of its workers, named a, b, c …, best first."""
+
+    def make(
+        *scripts: Sequence[Step],
+        statuses: Sequence[WorkerStatus] = (),
+        slots: int = 8,
+        queue_max: int = 8,
+        total_s: float = math.inf,
+        aliases: dict[str, tuple[str, ...]] | None = None,
+    ) -> Bench:
+        workers: list[FakeWorker] = []
+        members: list[PoolMember] = []
+        for index, steps in enumerate(scripts):
+            worker = FakeWorker(WorkerName("abcdef"[index]), steps, priority=index)
+            settings = WorkerSettings(
+                name=worker.name,
+                type=WorkerType.SCRIPTED,
+                priority=index,
+                max_concurrency=slots,
+                queue_max=queue_max,
+                first_token_seconds=10.0,
+                idle_seconds=5.0,
+                total_seconds=total_s,
+            )
+            status = statuses[index] if statuses else WorkerStatus.AVAILABLE
+            workers.append(worker)
+            members.append(PoolMember(registered(settings, worker), WorkerHealth(status=status)))
+        view = Published(PoolView(tuple(members), PoolStrategy.LOCAL_FIRST))
+        events: list[Event] = []
+        cutoff = Cutoff()
+        parts = PipelineParts(
+            emit=events.append,
+            cutoff=cutoff,
+            view=view,
+            aliases=aliases or {},
+            retry_after_s=7.0,
+        )
+        return Bench(workers, build_pipeline(parts), view, cutoff, events)
+
+    return make
