@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --requir
 CONFIG ?= cortexd.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-develop format lint types layers test check ci lock clean
+.PHONY: help run setup setup-develop format lint types layers test coverage check ci lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,10 +50,19 @@ types: setup-develop ## mypy --strict
 layers: setup-develop ## Who may import whom
 	@$(BIN)/lint-imports
 
-test: setup-develop ## All tests
-	@$(BIN)/pytest
+test: setup-develop ## All tests, and how much of the code they reach
+	@requirements/debian
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
 
-check: lint types layers ## Every gate but the plain tests
+.coverage:
+	@$(MAKE) --no-print-directory test
+
+coverage: setup-develop .coverage ## The branches no test reaches, and the floor
+	@$(BIN)/coverage report
+
+check: lint types layers coverage ## Every gate; takes the coverage of the last `make test`
 
 ci: test check ## What .ci/run runs
 

@@ -11,7 +11,7 @@ class NodeSettings:
     """[node] in cortexd.toml. Times in seconds.
 
     `drain_seconds`: how long streams in flight may go on after the order to stop.
-    `predrain_seconds`: how long new requests are still taken after it, for load balancers to notice.
+    `predrain_seconds`: how long new requests are still taken after it: load balancers must notice.
     """
 
     name: str = attrs.field(validator=validators.min_len(1))

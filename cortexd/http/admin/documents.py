@@ -16,10 +16,13 @@ _MIB = 1024 * 1024
 
 @attrs.frozen(kw_only=True)
 class AdminDocuments:
-    """What an operator can read. `snapshot` gives the supervision tree as it stands."""
+    """What an operator can read.
+
+    `snapshot` gives the supervision tree as it stands; `None` in the moment before it does.
+    """
 
     probes: NodeProbes
-    snapshot: Callable[[], NodeSnapshot]
+    snapshot: Callable[[], NodeSnapshot | None]
     in_flight: Callable[[], int]
 
     def dashboard(self) -> tuple[int, Any]:
@@ -37,12 +40,16 @@ class AdminDocuments:
                 "uptime_seconds": health["uptime_seconds"],
                 "memory_usage": {"value": round(_memory_bytes() / _MIB, 1), "unit": "MiB"},
             },
-            "tree": attrs.asdict(self.snapshot()),
+            "tree": self._tree(),
         }
 
     def tree(self) -> tuple[int, Any]:
         """The supervision tree with its restarts."""
-        return 200, attrs.asdict(self.snapshot())
+        return 200, self._tree()
+
+    def _tree(self) -> dict[str, Any] | None:
+        snapshot = self.snapshot()
+        return None if snapshot is None else attrs.asdict(snapshot)
 
 
 def _worker(member: PoolMember) -> dict[str, Any]:

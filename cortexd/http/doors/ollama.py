@@ -1,0 +1,125 @@
+"""The Ollama dialect: POST /api/chat, GET /api/tags and GET /api/version."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import attrs
+
+from cortexd.domain.chat import Batch, Finished
+from cortexd.domain.errors import CortexError
+from cortexd.http.doors.chat_door import BeginAnswer, ChatDoor, Writer
+from cortexd.http.doors.listing import ListingDoor
+from cortexd.http.doors.served_model import ServedModels
+from cortexd.http.error_responses import ollama_error
+from cortexd.pipeline.exchange import ChatService
+from cortexd.wire.ndjson import encode_line
+from cortexd.wire.ollama_chat_answer import Durations, Head, encode_answer, encode_batch
+from cortexd.wire.ollama_chat_request import parse_request
+from cortexd.wire.parsed_chat import ParsedChat
+
+_NS_PER_S: Final = 1_000_000_000
+
+
+class OllamaWriter:
+    """Writes one answer, as a stream or whole, and tells how long it took.
+
+    `asked_s` and `first_s`: when the request and the first events came, on `clock`.
+    """
+
+    def __init__(
+        self, head: Head, *, asked_s: float, first_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._head = head
+        self._before_first_ns = round((first_s - asked_s) * _NS_PER_S)
+        self._first_s = first_s
+        self._clock = clock
+
+    def encode_batch(self, events: Batch) -> bytes:
+        """The lines of a batch."""
+        return encode_batch(events, head=self._head, durations=self._durations())
+
+    def encode_answer(self, text: str, finished: Finished) -> bytes:
+        """The whole answer as one document."""
+        return encode_answer(text, finished, head=self._head, durations=self._durations())
+
+    def _durations(self) -> Durations:
+        return Durations(
+            before_first_ns=self._before_first_ns,
+            after_first_ns=round((self._clock() - self._first_s) * _NS_PER_S),
+        )
+
+
+@attrs.frozen
+class OllamaDialect:
+    """Ollama's way of asking, answering and failing."""
+
+    wall_clock: Callable[[], float]
+    clock: Callable[[], float]
+    door: str = "ollama"
+    stream_type: str = "application/x-ndjson"
+
+    def parse(self, document: dict[str, object]) -> ParsedChat:
+        """What the request says."""
+        return parse_request(document)
+
+    def receive(self, _parsed: ParsedChat) -> BeginAnswer:
+        """The time runs from here."""
+        asked_s = self.clock()
+
+        def begin(model: str) -> Writer:
+            head = Head(model=model, created_at=_rfc_3339(self.wall_clock()))
+            return OllamaWriter(head, asked_s=asked_s, first_s=self.clock(), clock=self.clock)
+
+        return begin
+
+    def encode_error(self, error: CortexError) -> bytes:
+        """The error's text as a body."""
+        return ollama_error(error)
+
+    def encode_error_frame(self, error: CortexError) -> bytes:
+        """The error's text as a line; the official clients raise it."""
+        return encode_line(ollama_error(error))
+
+
+def ollama_chat_door(
+    service: ChatService,
+    *,
+    new_id: Callable[[], str],
+    wall_clock: Callable[[], float],
+    clock: Callable[[], float],
+) -> ChatDoor:
+    """POST /api/chat. `wall_clock` gives seconds since 1970, `clock` is monotonic, in seconds."""
+    return ChatDoor(OllamaDialect(wall_clock, clock), service, new_id)
+
+
+def ollama_tags_door(
+    served_models: ServedModels, *, new_id: Callable[[], str], wall_clock: Callable[[], float]
+) -> ListingDoor:
+    """GET /api/tags. Size and digest are unknown here; a model of unknown age is the door's."""
+    opened_s = wall_clock()
+
+    def describe() -> object:
+        models = [
+            {
+                "name": model.name,
+                "model": model.name,
+                "modified_at": _rfc_3339(opened_s if model.created_s is None else model.created_s),
+                "size": 0,
+                "digest": "",
+                "details": {},
+            }
+            for model in served_models()
+        ]
+        return {"models": models}
+
+    return ListingDoor(describe, new_id)
+
+
+def ollama_version_door(version: str, *, new_id: Callable[[], str]) -> ListingDoor:
+    """GET /api/version."""
+    return ListingDoor(lambda: {"version": version}, new_id)
+
+
+def _rfc_3339(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="microseconds")

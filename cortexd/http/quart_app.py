@@ -1,0 +1,167 @@
+"""Mounts the doors on Quart-Trio: routes, request bodies, and errors before a door is reached."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+import structlog
+from quart import Response, request
+from quart_trio import QuartTrio
+from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers import TrioResponse
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
+
+from cortexd.domain.errors import RequestRefused
+from cortexd.http.doors.door import Door, DoorRequest
+from cortexd.http.guard import RequestGuard, Send, send_answer
+from cortexd.http.host_errors import (
+    CLOSE,
+    INTERNAL_ERROR,
+    Answer,
+    RenderRefusal,
+    error_answer,
+    openai_refusal,
+)
+from cortexd.http.quart_responder import AsgiResponder
+
+log = structlog.get_logger(__name__)
+
+_MESSAGES = {
+    404: ("there is nothing at this path; see the documentation for the endpoints", "not_found"),
+    405: ("this endpoint takes other methods; the Allow header lists them", "method_not_allowed"),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Route:
+    """One endpoint.
+
+    `refuse` puts into the door's dialect what is refused before the door sees it.
+    """
+
+    method: str
+    path: str
+    door: Door
+    refuse: RenderRefusal = openai_refusal
+
+
+class _DoorResponse(TrioResponse):
+    """What a view returns: not an answer, but who will give it."""
+
+    def __init__(self, door: Door, door_request: DoorRequest) -> None:
+        super().__init__(b"")
+        self.door = door
+        self.door_request = door_request
+
+
+class _DoorConnection(TrioASGIHTTPConnection):
+    """Quart-Trio's handling of one request, which hands the sending over to the door."""
+
+    async def _send_response(self, send: Any, response: Any) -> None:
+        if isinstance(response, _DoorResponse):
+            await _answer(response.door, response.door_request, send)
+        else:
+            await super()._send_response(send, response)
+
+
+async def _answer(door: Door, request: DoorRequest, send: Send) -> None:
+    respond = AsgiResponder(send)
+    about = log.bind(door=type(door).__name__, method=request.method, path=request.path)
+    try:
+        await door.answer(request, respond)
+    except Exception:  # noqa: BLE001  the one place where a bug in a door becomes a 500
+        about.exception("door failed", answer_started=respond.started)
+    else:
+        if not respond.started:
+            about.error("door gave no answer")
+    # An answer that has begun is left without its end, by which the client sees that it is broken.
+    if not respond.started:
+        await send_answer(send, INTERNAL_ERROR)
+
+
+class _DoorApp(QuartTrio):
+    asgi_http_class = _DoorConnection
+
+    def log_exception(self, exception_info: Any) -> None:
+        log.error("request failed outside the doors", exc_info=exception_info)
+
+
+def build_app(routes: Sequence[Route], *, max_body_bytes: int, body_seconds: float) -> QuartTrio:
+    """The ASGI application that serves `routes`, and JSON errors everywhere else.
+
+    It needs no lifespan events.
+    """
+    app = _DoorApp(__name__, static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=max_body_bytes,
+        BODY_TIMEOUT=body_seconds,
+        # A stream ends when its door says so; idle and total limits are the pipeline's.
+        RESPONSE_TIMEOUT=None,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    # `/v1//chat` is another path than `/v1/chat`, not a reason to redirect.
+    app.url_map.merge_slashes = False
+    for route in routes:
+        app.add_url_rule(
+            route.path,
+            endpoint=f"{route.method} {route.path}",
+            view_func=_view(route),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.asgi_app = RequestGuard(app.asgi_app)  # type: ignore[method-assign]  # Flask's way to wrap
+    return app
+
+
+def _view(route: Route) -> Callable[[], Awaitable[Response]]:
+    async def view() -> Response:
+        try:
+            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        except RequestEntityTooLarge:
+            limit = request.max_content_length
+            message = f"the request body is larger than the {limit} bytes accepted here"
+            return _refused(route, message, code="request_too_large", status=413)
+        except RequestTimeout:
+            message = "the request body did not arrive in time; send the request again"
+            return _refused(route, message, code="request_timeout", status=408)
+        return _DoorResponse(
+            route.door,
+            DoorRequest(
+                method=request.method,
+                path=request.path,
+                headers=_joined(request.scope["headers"]),
+                body=body,
+            ),
+        )
+
+    return view
+
+
+def _refused(route: Route, message: str, *, code: str, status: int) -> Response:
+    answer = route.refuse(RequestRefused(message, code=code, status=status))
+    # The rest of the body is still on its way, and nobody is going to read it.
+    return _response(attrs.evolve(answer, headers=(*answer.headers, *CLOSE)))
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Header lines of one name become one value, as RFC 9110 section 5.3 has it."""
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+async def _answer_http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status not in _MESSAGES:
+        return _response(INTERNAL_ERROR)
+    message, code = _MESSAGES[status]
+    allow = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
+    return _response(error_answer(status, message, code=code, headers=allow))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, Headers(list(answer.headers)))

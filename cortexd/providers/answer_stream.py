@@ -1,0 +1,95 @@
+"""An upstream's body as a stream of answers: bytes in, batches of events out.
+
+Rules of this file: no generator, because one that is left half-read is closed at a time nobody
+chooses; and no task, because the reader of the answer is the one who reads the socket.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeAlias
+
+from cortexd.domain.chat import Batch
+from cortexd.domain.errors import WorkerFailed
+from cortexd.domain.failure import FailureKind
+from cortexd.domain.ids import WorkerName
+from cortexd.wire.errors import MalformedStream, UpstreamError
+
+
+class StreamDecoder(Protocol):
+    """A dialect's reader of streamed answers."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is whole."""
+        ...
+
+    def feed(self, data: bytes) -> Batch | tuple[()]:
+        """What these bytes bring."""
+        ...
+
+    def close(self) -> Batch | tuple[()]:
+        """What the end of the body brings."""
+        ...
+
+
+DecoderFactory: TypeAlias = Callable[[], StreamDecoder]
+
+
+class AnswerStream:
+    """Iterates over the batches of one answer.
+
+    Errors: `WorkerFailed`, also where the answer ends before it is complete.
+    """
+
+    def __init__(
+        self, worker: WorkerName, pieces: AsyncIterator[bytes], decoder: StreamDecoder
+    ) -> None:
+        self._worker = worker
+        self._pieces = pieces
+        self._decoder = decoder
+        self._ended = False
+
+    def __aiter__(self) -> "AnswerStream":
+        return self
+
+    async def __anext__(self) -> Batch:
+        while not (self._ended or self._decoder.finished):
+            # A read may bring half an event, or nothing but comments.
+            if events := await self._read_once():
+                return events
+        raise StopAsyncIteration
+
+    async def _read_once(self) -> Batch | tuple[()]:
+        try:
+            piece = await anext(self._pieces)
+        except StopAsyncIteration:
+            self._ended = True
+            with wire_failures(self._worker):
+                return self._decoder.close()
+        with wire_failures(self._worker):
+            return self._decoder.feed(piece)
+
+
+@contextmanager
+def wire_failures(worker: WorkerName) -> Iterator[None]:
+    """Name the worker in what a codec complains about."""
+    try:
+        yield
+    except MalformedStream as exc:
+        raise WorkerFailed(worker, FailureKind.SERVER_ERROR, exc.detail) from exc
+    except UpstreamError as exc:
+        raise worker_failure(worker, exc) from exc
+
+
+def worker_failure(
+    worker: WorkerName, error: UpstreamError, *, retry_after_s: float | None = None
+) -> WorkerFailed:
+    """The failure of `worker` that its own error stands for."""
+    return WorkerFailed(
+        worker,
+        error.kind,
+        error.detail,
+        retry_after_s=retry_after_s,
+        # To the client, any other status would be a word about a machine it does not know.
+        status=error.status if error.kind is FailureKind.REFUSED else None,
+    )

@@ -1,0 +1,110 @@
+"""The worker in front of the engine: its dialect is OpenAI's, its address changes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from cortexd.domain.chat import ChatRequest, Message, Role
+from cortexd.domain.errors import WorkerFailed
+from cortexd.domain.failure import FailureKind
+from cortexd.domain.worker import WorkerInfo, WorkerSettings
+from cortexd.ports import ChatStream
+from cortexd.providers.answer_stream import AnswerStream
+from cortexd.providers.embedded.engine_address import EngineAddress
+from cortexd.providers.embedded.settings import EmbeddedSettings
+from cortexd.providers.http_client import Endpoint, HttpClient
+from cortexd.wire.openai_chat import ChunkDecoder, decode_error, encode_request
+from cortexd.wire.strict_json import dumps
+
+CHAT_PATH: Final = "/v1/chat/completions"
+HEALTH_PATH: Final = "/health"
+STREAM_TYPE: Final = "text/event-stream"
+
+
+class EmbeddedWorker:
+    """A worker of type `embedded`.
+
+    It answers one request after the other: `max_concurrency` should be 1.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, embedded: EmbeddedSettings, address: EngineAddress
+    ) -> None:
+        self._settings = settings
+        self._embedded = embedded
+        self._address = address
+        self._client: HttpClient | None = None
+        self._client_socket: Path | None = None
+
+    def info(self) -> WorkerInfo:
+        """What is known of the worker without asking it."""
+        return WorkerInfo(
+            name=self._settings.name,
+            type=self._settings.type,
+            priority=self._settings.priority,
+            models=(self._embedded.model,),
+        )
+
+    @property
+    def priority(self) -> int:
+        """Smaller goes first."""
+        return self._settings.priority
+
+    async def aclose(self) -> None:
+        """Close the idle connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def health_check(self) -> tuple[str, ...]:
+        """The one model, if the engine answers.
+
+        Errors: `WorkerFailed`.
+        """
+        await self._reach_engine().get(HEALTH_PATH, {})
+        return (self._embedded.model,)
+
+    @asynccontextmanager
+    async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
+        """Ask for an answer from `model`; see `ChatProvider`."""
+        document = encode_request(self._with_system_prompt(request), model=model)
+        # A word of llama.cpp's own, which OpenAI's dialect lacks.
+        body = dumps(document | {"repeat_penalty": self._embedded.repeat_penalty})
+        async with self._reach_engine().stream(
+            CHAT_PATH, {}, body, media_type=STREAM_TYPE
+        ) as pieces:
+            yield AnswerStream(self._settings.name, pieces, ChunkDecoder())
+
+    def _with_system_prompt(self, request: ChatRequest) -> ChatRequest:
+        brings_one = any(message.role is Role.SYSTEM for message in request.messages)
+        if brings_one or not self._embedded.system_prompt:
+            return request
+        prompt = Message(Role.SYSTEM, self._embedded.system_prompt)
+        return attrs.evolve(request, messages=(prompt, *request.messages))
+
+    def _reach_engine(self) -> HttpClient:
+        """The client of the engine that runs now.
+
+        Errors: `WorkerFailed` where none does.
+        """
+        socket = self._address.socket
+        if socket is None:
+            raise WorkerFailed(self._settings.name, FailureKind.UNREACHABLE, self._address.reason)
+        if self._client is None or self._client_socket != socket:
+            # The one before needs no closing: it keeps no idle connections.
+            self._client = HttpClient(
+                Endpoint(
+                    worker=self._settings.name,
+                    base_url="http://engine",
+                    connect_s=self._settings.connect_seconds,
+                    # llama.cpp now and then closes a connection that it has just promised to
+                    # keep, and a new one costs nothing on a Unix socket.
+                    idle_connections_max=0,
+                    unix_socket=socket,
+                ),
+                decode_error,
+            )
+            self._client_socket = socket
+        return self._client

@@ -1,0 +1,256 @@
+"""Hypercorn's HTTP/1.1, and nothing but HTTP/1.1.
+
+What Hypercorn has no switch for is overridden here: no HTTP/2, no upgrades, no ambiguous request
+heads, and no waiting inside the protocol while the client may leave. Rules of this file: it sees no
+socket; all that it wants done it says in Hypercorn's events `RawData`, `Closed` and `Updated`.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import attrs
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Updated
+from hypercorn.events import Event as ConnectionEvent
+from hypercorn.protocol.events import (
+    Body,
+    EndBody,
+    Event,
+    Request,
+    Response,
+    StreamClosed,
+)
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.trio.worker_context import EventWrapper, WorkerContext
+from hypercorn.typing import ConnectionState
+
+from cortexd.http.guard import AsgiApp
+from cortexd.http.head_lines import is_ambiguous
+
+Address: TypeAlias = tuple[str, int] | None
+
+_UNREAD = (h11.SEND_BODY, h11.ERROR)
+_PAST_LAST_REQUEST = (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
+
+
+class _StopFlag(EventWrapper):
+    def set_nowait(self) -> None:
+        self._event.set()
+
+
+class Context(WorkerContext):
+    """What all connections of a listener share: whether it is stopping."""
+
+    def __init__(self) -> None:
+        super().__init__(max_requests=None)
+        self._stop = _StopFlag()
+        self.terminated = self._stop
+
+    def stop(self) -> None:
+        """From now on every response is the last one of its connection."""
+        self._stop.set_nowait()
+
+
+@attrs.frozen(kw_only=True)
+class Host:
+    """Whom a connection serves requests for, and how."""
+
+    app: AsgiApp
+    config: Config
+    context: Context
+    body_bytes_max: int
+
+
+class _RequestTasks:
+    """Runs the application once for each request, in the connection's nursery.
+
+    Unlike in Hypercorn's own task group, telling the application that the client has left never
+    waits, and an application that does not read its body does not block the connection.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+
+    async def spawn_app(
+        self, app: AsgiApp, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[Any], Awaitable[None]]:
+        """Start the application on a request; returns where its body events go."""
+        inlet, outlet = trio.open_memory_channel[Any](config.max_app_queue_size)
+        self._nursery.start_soon(_run_app, app, scope, outlet, send)
+
+        async def put(event: Any) -> None:
+            if event["type"] == "http.disconnect":
+                inlet.close()
+                return
+            with suppress(trio.BrokenResourceError):
+                await inlet.send(event)
+
+        return put
+
+    def spawn(self, func: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Part of Hypercorn's interface."""
+        self._nursery.start_soon(func, *args)
+
+
+async def _run_app(
+    app: AsgiApp,
+    scope: Any,
+    outlet: trio.MemoryReceiveChannel[Any],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
+    async def receive() -> Any:
+        try:
+            return await outlet.receive()
+        except trio.EndOfChannel:
+            return {"type": "http.disconnect"}
+
+    with outlet:
+        await app(scope, receive, send)
+    await send(None)
+
+
+class _Exchange(HTTPStream):
+    """A request and its response.
+
+    Once the end of the response is being sent, the client is free to leave: that is no disconnect
+    for the application, which may still have to book what it has just served.
+    """
+
+    _is_ending = False
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, StreamClosed) and self._is_ending:
+            self.closed = True
+            return
+        await super().handle(event)
+
+    async def _send_closed(self) -> None:
+        self._is_ending = True
+        await super()._send_closed()
+
+
+class Http11(H11Protocol):
+    """The protocol of one connection."""
+
+    connection: h11.Connection
+
+    def __init__(
+        self,
+        host: Host,
+        nursery: trio.Nursery,
+        send: Callable[[ConnectionEvent], Awaitable[None]],
+        *,
+        client: Address,
+        server: Address,
+    ) -> None:
+        super().__init__(
+            host.app,  # type: ignore[arg-type]  # only ever handed back to _RequestTasks
+            host.config,
+            host.context,
+            _RequestTasks(nursery),  # type: ignore[arg-type]  # is entered by nobody
+            ConnectionState({}),
+            False,
+            client,
+            server,
+            send,
+        )
+        self._body_bytes_max = host.body_bytes_max
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What has come in and waits for the response before it to end."""
+        return len(self.connection.trailing_data[0])
+
+    @property
+    def has_unread_input(self) -> bool:
+        """Whether the client has sent, or is sending, what nobody will read."""
+        return self.connection.their_state in _UNREAD or self.buffered_bytes > 0
+
+    @property
+    def ends_without_sign(self) -> bool:
+        """Whether a close now would make a broken response look complete.
+
+        So it is with a response that has no length and no chunks: HTTP/1.0.
+        """
+        return (
+            self.connection.our_state is h11.SEND_BODY
+            and self.connection.their_http_version == b"1.0"
+        )
+
+    async def read_on(self) -> None:
+        """Look at what was buffered while the last request was served."""
+        await self._handle_events()
+
+    async def refuse(self, status: int) -> None:
+        """Answer with an empty error, if nothing has been answered yet, and close."""
+        if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            await self._send_error_response(status)
+        await self.send(Closed())
+
+    async def stream_send(self, event: Event) -> None:
+        """Send a part of the response."""
+        if isinstance(event, Response) and self.context.terminated.is_set():
+            headers = [*event.headers, (b"connection", b"close")]
+            event = Response(event.stream_id, headers=headers, status_code=event.status_code)
+        await super().stream_send(event)
+
+    async def _handle_events(self) -> None:
+        # Never waits for a response to end, as Hypercorn's own does when requests are pipelined:
+        # the reader must stay free to see the client leave.
+        # What comes after the last request is no error either: its response is still to be sent.
+        while (state := self.connection.their_state) not in _PAST_LAST_REQUEST:
+            if state is h11.IDLE and is_ambiguous(self.connection.trailing_data[0]):
+                await self.refuse(400)
+                return
+            try:
+                event = self.connection.next_event()
+            except h11.RemoteProtocolError as exc:
+                await self.refuse(exc.error_status_hint)
+                return
+            if isinstance(event, h11.Request):
+                await self._create_stream(event)
+            elif self.stream is not None and isinstance(event, h11.Data):
+                await self.stream.handle(Body(stream_id=STREAM_ID, data=bytes(event.data)))
+            elif self.stream is not None and isinstance(event, h11.EndOfMessage):
+                await self.stream.handle(EndBody(stream_id=STREAM_ID))
+            else:
+                return  # needs data, is paused, or there is no one left to read the body
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        # Hypercorn looks for upgrades here. There are none: all that comes is plain HTTP.
+        await self.send(Updated(idle=False))
+        self.stream = _Exchange(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode("ascii"),
+                method=request.method.decode("ascii"),
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+        if self.connection.they_are_waiting_for_100_continue and self._is_welcome(request):
+            invitation = h11.InformationalResponse(status_code=100, headers=[])
+            await self._send_h11_event(invitation)
+
+    def _is_welcome(self, request: h11.Request) -> bool:
+        """Whether the client should go on and send its body: not one that will be refused."""
+        # h11 has seen to it that there is one length at most, and that it is a number.
+        lengths = [value for name, value in request.headers if name == b"content-length"]
+        return all(int(value) <= self._body_bytes_max for value in lengths)

@@ -1,0 +1,88 @@
+"""From a checked configuration to an exit code: the life of the process."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import structlog
+import trio
+
+from cortexd.config.schema import Config
+from cortexd.observability.logs import LogFormat, configure_logs
+from cortexd.runtime.announcement import announcement, wait_for_verdicts
+from cortexd.runtime.application import Application, build_application
+from cortexd.runtime.listening import Listening, listen
+from cortexd.runtime.supervision import supervision_tree
+from cortexd.runtime.supervision_log import log_supervision, log_tree
+from supervisor_tree import SupervisionError, open_tree
+
+EXIT_OK = 0
+EXIT_TREE_GAVE_UP = 1
+
+log = structlog.get_logger("cortexd")
+
+
+def run(config: Config, *, log_format: str) -> int:
+    """Run the node until it is told to stop; the exit code says how that went (see sysexits.h)."""
+    configure_logs(LogFormat(log_format))
+    try:
+        listening = listen(config)
+    except OSError as error:
+        print(f"cortexd: {error.strerror or error}", file=sys.stderr)  # noqa: T201  for people
+        return os.EX_TEMPFAIL if error.errno == errno.EADDRINUSE else os.EX_CONFIG
+    return trio.run(_run_node, config, listening)
+
+
+async def _run_node(config: Config, listening: Listening) -> int:
+    app = build_application(config, listening)
+    code = EXIT_OK
+    # The signals are taken before the tree starts and until it has stopped, so that none is lost.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_obey, signals, app)
+            try:
+                await _serve(app, listening)
+            except SupervisionError as error:
+                log.critical("the supervision tree gave up", reason=str(error), exc_info=error)
+                code = EXIT_TREE_GAVE_UP
+            nursery.cancel_scope.cancel()
+    log.info("stopped", exit_code=code)
+    return code
+
+
+async def _serve(app: Application, listening: Listening) -> None:
+    async with open_tree(supervision_tree(app)) as tree:
+        tree.add_hook(log_supervision)
+        app.tree.publish(tree)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_announce, app, listening)
+            await app.drain.ordered.wait()
+            nursery.cancel_scope.cancel()
+        log.info("draining", seconds_max=app.config.node.drain_seconds)
+        with trio.move_on_after(app.config.node.predrain_seconds):
+            await app.drain.hurried.wait()
+
+
+async def _obey(signals: AsyncIterator[int], app: Application) -> None:
+    async for number in signals:
+        if number == signal.SIGUSR1:
+            tree = app.tree.value
+            if tree is not None:
+                log_tree(tree.snapshot())
+        else:
+            log.info("stop ordered", signal=signal.Signals(number).name)
+            app.drain.order()
+
+
+async def _announce(app: Application, listening: Listening) -> None:
+    await wait_for_verdicts(app.view)
+    text = announcement(
+        node=app.config.node.name,
+        data=listening.data_addresses,
+        admin=listening.admin_addresses,
+        token_file=listening.token_file,
+        members=app.view.value.members,
+    )
+    print(text, flush=True)  # noqa: T201  the one thing that goes to stdout

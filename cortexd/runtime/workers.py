@@ -1,0 +1,45 @@
+"""The configured workers, hired: each with its adapter, and an engine where it needs one."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import attrs
+
+from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.roster import RegisteredWorker, registered
+from cortexd.config.schema import Config
+from cortexd.domain.ids import WorkerName
+from cortexd.domain.worker import WorkerType
+from cortexd.providers.catalog import EmbeddedParts, make_adapter
+from cortexd.providers.embedded.engine import EmbeddedEngine
+from supervisor_tree import Service, whereis
+
+
+@attrs.frozen
+class Staff:
+    """Who works here. `engines` are factories, one for each embedded worker, by its name."""
+
+    workers: tuple[RegisteredWorker, ...]
+    engines: Mapping[str, Callable[[], Service]]
+
+
+def hire(config: Config) -> Staff:
+    """Make every worker's adapter; nothing is connected to or started yet."""
+    workers: list[RegisteredWorker] = []
+    engines: dict[str, Callable[[], Service]] = {}
+    for settings in config.workers:
+        embedded = EmbeddedParts(config.embedded)
+        workers.append(registered(settings, make_adapter(settings, embedded)))
+        if settings.type is WorkerType.EMBEDDED:
+            # Found well as soon as it is, and not at the next round of probes.
+            engines[settings.name] = partial(
+                EmbeddedEngine,
+                config.embedded,
+                embedded.address,
+                on_ready=partial(_ask_for_a_check, settings.name),
+            )
+    return Staff(tuple(workers), engines)
+
+
+def _ask_for_a_check(worker: WorkerName) -> None:
+    whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker)

@@ -1,0 +1,162 @@
+"""The Ollama dialect as spoken to a worker: POST /api/chat and GET /api/tags.
+
+Source of the protocol facts: `api/types.go` and `server/routes.go` of ollama/ollama, and the
+official Python client (ollama).
+"""
+
+from typing import Final
+
+import msgspec
+
+from cortexd.domain.chat import Batch, ChatEvent, ChatRequest, Finished, FinishReason, TextDelta
+from cortexd.domain.usage import Usage
+from cortexd.wire import foreign_json
+from cortexd.wire.errors import MalformedStream, UpstreamError
+from cortexd.wire.ndjson import NdjsonDecoder
+from cortexd.wire.upstream_failure import read_error, unreadable_error
+
+_STATUS_OF_A_STREAM: Final = 200
+
+_DONE_REASONS: Final = {
+    # Older servers give no reason.
+    None: FinishReason.STOP,
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+}
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Line(msgspec.Struct):
+    message: _Message | None = None
+    done: bool | None = None
+    done_reason: str | None = None
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    error: object = None
+
+
+class _Model(msgspec.Struct):
+    name: str
+
+
+class _Tags(msgspec.Struct):
+    models: list[_Model] | None
+
+
+_lines: Final = msgspec.json.Decoder(_Line)
+_documents: Final = msgspec.json.Decoder[object]()
+_tags: Final = msgspec.json.Decoder(_Tags)
+
+
+def encode_request(request: ChatRequest, *, model: str) -> dict[str, object]:
+    """The body that asks for a streamed answer; sampling goes into `options`."""
+    sampling = request.sampling
+    options: dict[str, object] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "num_predict": sampling.max_output_tokens,
+        "stop": list(sampling.stop) or None,
+        "seed": sampling.seed,
+        "frequency_penalty": sampling.frequency_penalty,
+        "presence_penalty": sampling.presence_penalty,
+    }
+    return {
+        "model": model,
+        "messages": [{"role": m.role.value, "content": m.text} for m in request.messages],
+        "stream": True,
+        "options": {name: value for name, value in options.items() if value is not None},
+    }
+
+
+class LineDecoder:
+    """Turns the body of a streamed answer into events.
+
+    An error takes the events of its own read with it: as long as nothing has been passed on,
+    another worker can still answer.
+    """
+
+    def __init__(self) -> None:
+        self._lines = NdjsonDecoder()
+        self._finished = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether `Finished` has been given out; what the worker still sends is of no interest."""
+        return self._finished
+
+    def feed(self, data: bytes) -> Batch | tuple[()]:
+        """What these bytes bring, possibly nothing.
+
+        Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
+        """
+        return self._read_all(self._lines.feed(data))
+
+    def close(self) -> Batch | tuple[()]:
+        """To be called at the clean end of the body: the events of a last line without its LF.
+
+        Errors: `MalformedStream` where the answer is not complete, else as `feed`.
+        """
+        try:
+            batch = self._read_all(self._lines.close())
+        except MalformedStream as exc:
+            raise MalformedStream("truncated: the stream ended inside a line") from exc
+        if not self._finished:
+            raise MalformedStream("truncated: the stream ended without done:true")
+        return batch
+
+    def _read_all(self, lines: list[bytes]) -> Batch | tuple[()]:
+        batch: list[ChatEvent] = []
+        for line in lines:
+            if self._finished:
+                break
+            batch += self._read(line)
+        return tuple(batch)
+
+    def _read(self, raw: bytes) -> Batch | tuple[()]:
+        line = foreign_json.read(_lines, raw, what="a line of an answer")
+        if line.error is not None:
+            raise read_error(line.error, status=_STATUS_OF_A_STREAM)
+        batch: list[ChatEvent] = []
+        if line.message is not None and line.message.content:
+            batch.append(TextDelta(line.message.content))
+        if line.done:
+            batch.append(_finished(line))
+            self._finished = True
+        return tuple(batch)
+
+
+def _finished(line: _Line) -> Finished:
+    try:
+        reason = _DONE_REASONS[line.done_reason]
+    except KeyError:
+        # `load` and `unload` end an exchange that has no answer.
+        detail = f"unknown done_reason {str(line.done_reason)[:100]!r}"
+        raise MalformedStream(detail) from None
+    if line.prompt_eval_count is None and line.eval_count is None:
+        return Finished(reason)
+    # Counts of zero are left out; the prompt's is one where the cache had all of it.
+    return Finished(reason, Usage(line.prompt_eval_count or 0, line.eval_count or 0))
+
+
+def decode_error(status: int, body: bytes) -> UpstreamError:
+    """The failure behind an answer that is no stream; its body is `{"error": "text"}`."""
+    try:
+        document = foreign_json.read(_documents, body, what="an error")
+    except MalformedStream:
+        return unreadable_error(body, status=status)
+    if isinstance(document, dict) and "error" in document:
+        return read_error(document["error"], status=status)
+    return unreadable_error(body, status=status)
+
+
+def decode_models(body: bytes) -> tuple[str, ...]:
+    """The names in the answer to GET /api/tags.
+
+    Errors: `MalformedStream` for a body that is no such list.
+    """
+    models = foreign_json.read(_tags, body, what="a list of models").models
+    # Go writes a list that was never filled as null.
+    return tuple(model.name for model in models or ())

@@ -1,0 +1,77 @@
+"""What kind of failure an upstream's status and error code stand for.
+
+The error code decides where it is known, since providers put several kinds under one status; the
+status decides the rest.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cortexd.domain.failure import FailureKind
+from cortexd.wire.errors import UpstreamError
+
+DETAIL_CHARACTERS_MAX: Final = 500
+
+_STATUS_KINDS: Final[Mapping[int, FailureKind]] = {
+    401: FailureKind.BAD_KEY,
+    402: FailureKind.QUOTA_EXHAUSTED,
+    403: FailureKind.BAD_KEY,
+    408: FailureKind.TIMED_OUT,
+    # A conflict is a lock not taken in time; the official OpenAI client tries again, too.
+    409: FailureKind.SERVER_ERROR,
+    429: FailureKind.RATE_LIMITED,
+    # Groq: flex capacity exceeded. Anthropic: overloaded.
+    498: FailureKind.OVERLOADED,
+    503: FailureKind.OVERLOADED,
+    529: FailureKind.OVERLOADED,
+}
+
+_CODE_KINDS: Final[Mapping[str, FailureKind]] = {
+    # Source: OpenAI's guide to error codes.
+    "credit_balance_exhausted": FailureKind.QUOTA_EXHAUSTED,
+    "insufficient_quota": FailureKind.QUOTA_EXHAUSTED,
+    "invalid_api_key": FailureKind.BAD_KEY,
+    "organization_spend_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
+    "organization_usage_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
+    "project_spend_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
+    "rate_limit_exceeded": FailureKind.RATE_LIMITED,
+    "server_is_overloaded": FailureKind.OVERLOADED,
+}
+
+_CLIENT_ERRORS: Final = range(400, 500)
+_ERRORS: Final = range(400, 600)
+
+
+def classify(status: int, codes: tuple[object, ...] = ()) -> FailureKind:
+    """The kind of an answer with this status whose error names these codes, if any."""
+    for code in codes:
+        if isinstance(code, str) and code in _CODE_KINDS:
+            return _CODE_KINDS[code]
+    if status in _STATUS_KINDS:
+        return _STATUS_KINDS[status]
+    # A success that is none, a redirect and a status nobody knows are faults of the server.
+    return FailureKind.REFUSED if status in _CLIENT_ERRORS else FailureKind.SERVER_ERROR
+
+
+def read_error(error: object, *, status: int) -> UpstreamError:
+    """What an `error` member says: an object with `message`, `type` and `code`, or a bare text.
+
+    vLLM, llama.cpp and OpenRouter write the HTTP status into `code`; inside a stream, which came
+    with status 200, that number is the only trace of it.
+    """
+    codes: tuple[object, ...] = ()
+    message: object = error
+    if isinstance(error, dict):
+        codes = (error.get("code"), error.get("type"))
+        message = error.get("message")
+    code = codes[0] if codes else None
+    if status not in _ERRORS and isinstance(code, int) and code in _ERRORS:
+        status = code
+    text = message if isinstance(message, str) else "no message"
+    return UpstreamError(classify(status, codes), text[:DETAIL_CHARACTERS_MAX], status)
+
+
+def unreadable_error(body: bytes, *, status: int) -> UpstreamError:
+    """The failure behind an error body in no known form, such as a proxy's HTML page."""
+    start = body[:DETAIL_CHARACTERS_MAX].decode(errors="replace")
+    return UpstreamError(classify(status), f"status {status}, body {start!r}", status)

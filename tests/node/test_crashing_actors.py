@@ -1,0 +1,122 @@
+"""Any actor may crash under load without a client noticing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trio
+
+from cortexd.actors.health_monitor import HEALTH_MONITOR
+from cortexd.actors.worker_pool import WORKER_POOL
+from cortexd.actors.worker_registry import WORKER_REGISTRY
+from cortexd.config.load import load
+from cortexd.runtime.application import build_application
+from cortexd.runtime.listening import Listening, listen
+from cortexd.runtime.supervision import supervision_tree
+from supervisor_tree import Name, NodeSnapshot, open_tree, whereis
+from supervisor_tree.testing import crash
+
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+
+CRASHES = 20
+STREAMS = 8
+WORDS = 20
+TEXT = "word " * WORDS
+
+CONFIG = """
+[node]
+state_dir = "{folder}/state"
+[data]
+bind = ["127.0.0.1:0"]
+[admin]
+bind = ["127.0.0.1:0"]
+[health]
+interval_seconds = 0.2
+timeout_seconds = 0.1
+[[workers]]
+name = "talker"
+type = "scripted"
+max_concurrency = 100
+script = [{{ repeat = 20, steps = [{{ wait = 0.01 }}, {{ say = "word " }}] }}]
+"""
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[tuple[Any, Listening]]:
+    """A configuration and its open sockets."""
+    path = tmp_path / "cortexd.toml"
+    path.write_text(CONFIG.format(folder=tmp_path), encoding="utf-8")
+    config = load(path, {})
+    with ExitStack() as stack:
+        opened = listen(config)
+        for sock in (*opened.data, *opened.admin):
+            stack.enter_context(sock)
+        yield config, opened
+
+
+class Load:
+    """Clients that ask again and again, and check each answer to the last letter."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.streams = 0
+        self.faults: list[str] = []
+        self.stopping = False
+        self._answered = trio.Event()
+
+    async def next_answer(self) -> None:
+        """Wait for the end of an answer, whosever it is."""
+        await self._answered.wait()
+
+    async def client(self) -> None:
+        """One client, until told to stop."""
+        async with httpx.AsyncClient(timeout=30) as client:
+            while not self.stopping:
+                await self._stream(client)
+
+    async def _stream(self, client: httpx.AsyncClient) -> None:
+        body = {"messages": [{"role": "user", "content": "go"}], "stream": True}
+        async with client.stream("POST", self._url + "/api/chat", json=body) as answer:
+            text = (await answer.aread()).decode()
+        lines = [json.loads(line) for line in text.splitlines()]
+        said = "".join(line.get("message", {}).get("content", "") for line in lines)
+        if answer.status_code != 200 or said != TEXT or not lines[-1].get("done"):
+            self.faults.append(f"{answer.status_code} {text[-300:]}")
+        self.streams += 1
+        self._answered.set()
+        self._answered = trio.Event()
+
+
+def _restarts(snapshot: NodeSnapshot, path: str) -> int:
+    if snapshot.path == path:
+        return snapshot.restarts
+    return sum(_restarts(child, path) for child in snapshot.children)
+
+
+@pytest.mark.parametrize("name", [WORKER_REGISTRY, WORKER_POOL, HEALTH_MONITOR], ids=str)
+async def test_twenty_crashes_of_an_actor_cut_no_stream_and_fail_no_request(
+    listening: tuple[Any, Listening], name: Name[Any]
+) -> None:
+    """Eight clients stream without a break while the actor crashes again and again."""
+    config, opened = listening
+    app = build_application(config, opened)
+    load = Load(opened.data_addresses[0])
+
+    with trio.fail_after(60):
+        async with open_tree(supervision_tree(app)) as tree:
+            await app.view.wait_until(lambda view: bool(view.members))
+            async with trio.open_nursery() as nursery:
+                for _ in range(STREAMS):
+                    nursery.start_soon(load.client)
+                for _ in range(CRASHES):
+                    await crash(whereis(name))
+                    await load.next_answer()
+                load.stopping = True
+            assert _restarts(tree.snapshot(), f"root/workers/{name}") == CRASHES
+
+    assert load.faults == []
+    assert load.streams >= CRASHES
