@@ -102,8 +102,6 @@ def _header_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Answer]:
             yield _refusal(417, "the only expectation that is met here is 100-continue")
         elif name == b"upgrade" and b"websocket" in value.lower():
             yield _refusal(400, "there are no WebSockets here: use a plain HTTP request")
-        elif name == b"content-encoding" and value.lower() != b"identity":
-            yield _refusal(415, "send the body without Content-Encoding")
 
 
 def _refusal(

@@ -10,7 +10,13 @@ from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers import TrioResponse
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
 
 from cortexd.domain.errors import RequestRefused
 from cortexd.http.doors.door import Door, DoorRequest
@@ -20,17 +26,23 @@ from cortexd.http.host_errors import (
     INTERNAL_ERROR,
     Answer,
     RenderRefusal,
-    error_answer,
     openai_refusal,
 )
 from cortexd.http.quart_responder import AsgiResponder
+from cortexd.http.request_ids import RequestIds, new_request_id
 
 log = structlog.get_logger(__name__)
 
-_MESSAGES = {
-    404: ("there is nothing at this path; see the documentation for the endpoints", "not_found"),
-    405: ("this endpoint takes other methods; the Allow header lists them", "method_not_allowed"),
-}
+_NOT_FOUND = RequestRefused(
+    "there is nothing at this path; see the documentation for the endpoints",
+    code="not_found",
+    status=404,
+)
+_METHOD_NOT_ALLOWED = RequestRefused(
+    "this endpoint takes other methods; the Allow header lists them",
+    code="method_not_allowed",
+    status=405,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +79,7 @@ class _DoorConnection(TrioASGIHTTPConnection):
 
 async def _answer(door: Door, request: DoorRequest, send: Send) -> None:
     respond = AsgiResponder(send)
-    about = log.bind(door=type(door).__name__, method=request.method, path=request.path)
+    about = log.bind(request_id=request.headers["x-request-id"], path=request.path)
     try:
         await door.answer(request, respond)
     except Exception:  # noqa: BLE001  the one place where a bug in a door becomes a 500
@@ -87,7 +99,13 @@ class _DoorApp(QuartTrio):
         log.error("request failed outside the doors", exc_info=exception_info)
 
 
-def build_app(routes: Sequence[Route], *, max_body_bytes: int, body_seconds: float) -> QuartTrio:
+def build_app(
+    routes: Sequence[Route],
+    *,
+    max_body_bytes: int,
+    body_seconds: float,
+    new_id: Callable[[], str] = new_request_id,
+) -> QuartTrio:
     """The ASGI application that serves `routes`, and JSON errors everywhere else.
 
     It needs no lifespan events.
@@ -110,8 +128,9 @@ def build_app(routes: Sequence[Route], *, max_body_bytes: int, body_seconds: flo
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.register_error_handler(HTTPException, _answer_http_error)
-    app.asgi_app = RequestGuard(app.asgi_app)  # type: ignore[method-assign]  # Flask's way to wrap
+    app.register_error_handler(HTTPException, _http_error_handler(routes))
+    guarded = RequestGuard(app.asgi_app)
+    app.asgi_app = RequestIds(guarded, new_id)  # type: ignore[method-assign]  # Flask's way to wrap
     return app
 
 
@@ -154,13 +173,19 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return joined
 
 
-async def _answer_http_error(error: HTTPException) -> Response:
-    status = error.code or 500
-    if status not in _MESSAGES:
+def _http_error_handler(routes: Sequence[Route]) -> Callable[[HTTPException], Awaitable[Response]]:
+    dialects = {route.path: route.refuse for route in routes}
+
+    async def handle(error: HTTPException) -> Response:
+        if isinstance(error, NotFound):
+            return _response(openai_refusal(_NOT_FOUND))
+        if isinstance(error, MethodNotAllowed):
+            answer = dialects.get(request.path, openai_refusal)(_METHOD_NOT_ALLOWED)
+            allow = ("allow", ", ".join(sorted(error.valid_methods or ())))
+            return _response(attrs.evolve(answer, headers=(*answer.headers, allow)))
         return _response(INTERNAL_ERROR)
-    message, code = _MESSAGES[status]
-    allow = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
-    return _response(error_answer(status, message, code=code, headers=allow))
+
+    return handle
 
 
 def _response(answer: Answer) -> Response:

@@ -41,8 +41,9 @@ def _split(base_url: str) -> SplitResult:
         raise ValueError("must be an address of printable ASCII characters")
     try:
         parts = urlsplit(base_url)
-        # Reading it is what checks it.
+        # Reading the port checks it; encoding the host is what looking it up begins with.
         _ = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise ValueError("is no valid address") from None
     return parts

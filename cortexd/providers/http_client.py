@@ -5,9 +5,11 @@ are the caller's. Keys go into the Authorization header of a request to `base_ur
 else: it is httpx's transport that is used, which follows no redirects and keeps no cookies.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 
@@ -37,6 +39,12 @@ KEEP_ALIVE_S: Final = 4.0
 _OK: Final = 200
 
 ErrorDecoder: TypeAlias = Callable[[int, bytes], UpstreamError]
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """One for all workers: reading the certificates takes 30 ms and some memory."""
+    return httpx.create_ssl_context(verify=True, trust_env=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +80,7 @@ class HttpClient:
         self._endpoint = endpoint
         self._decode_error = decode_error
         self._transport = httpx.AsyncHTTPTransport(
-            verify=True,
+            verify=_tls_context(),
             trust_env=False,
             uds=None if endpoint.unix_socket is None else str(endpoint.unix_socket),
             limits=httpx.Limits(
@@ -139,12 +147,12 @@ class HttpClient:
         with _failures_of(self._endpoint, FailureKind.UNREACHABLE):
             answer = await self._transport.handle_async_request(request)
         response = _Response(answer, self._endpoint)
+        done = False
         try:
             yield response
-        except BaseException:
-            await response.abort()
-            raise
-        await response.finish()
+            done = True
+        finally:
+            await (response.finish() if done else response.abort())
 
     async def _refusal(self, response: "_Response") -> WorkerFailed:
         """The failure that an answer other than the one asked for stands for."""
@@ -189,13 +197,12 @@ class _Response:
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            with _failures_of(self._endpoint, FailureKind.SERVER_ERROR):
-                return await anext(self._pieces)
-        except BaseException:
-            # An iterator that has raised, be it StopAsyncIteration, is done for good.
-            self._ended = True
-            raise
+        # An iterator that raises, be it StopAsyncIteration, is done for good.
+        self._ended = True
+        with _failures_of(self._endpoint, FailureKind.SERVER_ERROR):
+            piece = await anext(self._pieces)
+        self._ended = False
+        return piece
 
     async def read_into(self, body: bytearray, bytes_max: int) -> None:
         """Append the body's pieces until it ends or is longer than `bytes_max`."""

@@ -63,6 +63,7 @@ def try_it(address: str) -> str:
     body = {
         "model": "auto",
         "stream": True,
+        "max_tokens": 60,
         "messages": [{"role": "user", "content": "What is the capital of France?"}],
     }
     return (

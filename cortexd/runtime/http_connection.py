@@ -21,16 +21,16 @@ from hypercorn.utils import parse_socket_addr
 from cortexd.runtime.http_protocol import Host, Http11
 
 READ_BYTES: Final = 64 * 1024
-WRITE_BYTES: Final = 64 * 1024
+WRITE_BYTES: Final = 16 * 1024
 PIPELINED_BYTES_MAX: Final = 64 * 1024
 """More than this, sent ahead while a response is running, is left to the kernel to hold back."""
 
 WRITE_STALL_S_MAX: Final = 30.0
-"""How long a client may take no byte at all of what is being written to it."""
+"""How long a client may take to make room for WRITE_BYTES; who needs longer has stopped reading."""
 
 LINGER_S_MAX: Final = 1.0
 LINGER_BYTES_MAX: Final = 1024 * 1024
-TAIL_S_MAX: Final = 5.0
+TAIL_S_MAX: Final = 1.0
 """How long the tasks of a closed connection may go on, to book what they have served."""
 
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)

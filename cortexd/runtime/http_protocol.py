@@ -6,8 +6,7 @@ socket; all that it wants done it says in Hypercorn's events `RawData`, `Closed`
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import h11
@@ -30,6 +29,7 @@ from hypercorn.typing import ConnectionState
 
 from cortexd.http.guard import AsgiApp
 from cortexd.http.head_lines import is_ambiguous
+from cortexd.runtime.http_request_tasks import RequestTasks
 
 Address: TypeAlias = tuple[str, int] | None
 
@@ -63,54 +63,6 @@ class Host:
     config: Config
     context: Context
     body_bytes_max: int
-
-
-class _RequestTasks:
-    """Runs the application once for each request, in the connection's nursery.
-
-    Unlike in Hypercorn's own task group, telling the application that the client has left never
-    waits, and an application that does not read its body does not block the connection.
-    """
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
-
-    async def spawn_app(
-        self, app: AsgiApp, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
-    ) -> Callable[[Any], Awaitable[None]]:
-        """Start the application on a request; returns where its body events go."""
-        inlet, outlet = trio.open_memory_channel[Any](config.max_app_queue_size)
-        self._nursery.start_soon(_run_app, app, scope, outlet, send)
-
-        async def put(event: Any) -> None:
-            if event["type"] == "http.disconnect":
-                inlet.close()
-                return
-            with suppress(trio.BrokenResourceError):
-                await inlet.send(event)
-
-        return put
-
-    def spawn(self, func: Callable[..., Awaitable[None]], *args: Any) -> None:
-        """Part of Hypercorn's interface."""
-        self._nursery.start_soon(func, *args)
-
-
-async def _run_app(
-    app: AsgiApp,
-    scope: Any,
-    outlet: trio.MemoryReceiveChannel[Any],
-    send: Callable[[Any], Awaitable[None]],
-) -> None:
-    async def receive() -> Any:
-        try:
-            return await outlet.receive()
-        except trio.EndOfChannel:
-            return {"type": "http.disconnect"}
-
-    with outlet:
-        await app(scope, receive, send)
-    await send(None)
 
 
 class _Exchange(HTTPStream):
@@ -148,10 +100,10 @@ class Http11(H11Protocol):
         server: Address,
     ) -> None:
         super().__init__(
-            host.app,  # type: ignore[arg-type]  # only ever handed back to _RequestTasks
+            host.app,  # type: ignore[arg-type]  # only ever handed back to RequestTasks
             host.config,
             host.context,
-            _RequestTasks(nursery),  # type: ignore[arg-type]  # is entered by nobody
+            RequestTasks(nursery),  # type: ignore[arg-type]  # is entered by nobody
             ConnectionState({}),
             False,
             client,

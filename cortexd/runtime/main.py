@@ -21,6 +21,8 @@ from supervisor_tree import SupervisionError, open_tree
 EXIT_OK = 0
 EXIT_TREE_GAVE_UP = 1
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 log = structlog.get_logger("cortexd")
 
 
@@ -38,8 +40,11 @@ def run(config: Config, *, log_format: str) -> int:
 async def _run_node(config: Config, listening: Listening) -> int:
     app = build_application(config, listening)
     code = EXIT_OK
-    # The signals are taken before the tree starts and until it has stopped, so that none is lost.
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as signals:
+    # Taken before the tree starts and until it has stopped, so that none is lost; what comes while
+    # the process is ending must not turn a clean stop into a death by signal.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGUSR1) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_obey, signals, app)
             try:

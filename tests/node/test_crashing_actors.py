@@ -1,7 +1,7 @@
 """Any actor may crash under load without a client noticing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cortexd.config.load import load
 from cortexd.runtime.application import build_application
 from cortexd.runtime.listening import Listening, listen
 from cortexd.runtime.supervision import supervision_tree
-from supervisor_tree import Name, NodeSnapshot, open_tree, whereis
+from supervisor_tree import ChildStarted, Event, Name, NodeSnapshot, open_tree, whereis
 from supervisor_tree.testing import crash
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
@@ -97,6 +97,12 @@ def _restarts(snapshot: NodeSnapshot, path: str) -> int:
     return sum(_restarts(child, path) for child in snapshot.children)
 
 
+async def _started(events: AsyncIterator[Event], path: str) -> None:
+    async for event in events:
+        if isinstance(event, ChildStarted) and event.path == path:
+            return
+
+
 @pytest.mark.parametrize("name", [WORKER_REGISTRY, WORKER_POOL, HEALTH_MONITOR], ids=str)
 async def test_twenty_crashes_of_an_actor_cut_no_stream_and_fail_no_request(
     listening: tuple[Any, Listening], name: Name[Any]
@@ -104,7 +110,7 @@ async def test_twenty_crashes_of_an_actor_cut_no_stream_and_fail_no_request(
     """Eight clients stream without a break while the actor crashes again and again."""
     config, opened = listening
     app = build_application(config, opened)
-    load = Load(opened.data_addresses[0])
+    load, path = Load(opened.data_addresses[0]), f"root/workers/{name}"
 
     with trio.fail_after(60):
         async with open_tree(supervision_tree(app)) as tree:
@@ -113,10 +119,12 @@ async def test_twenty_crashes_of_an_actor_cut_no_stream_and_fail_no_request(
                 for _ in range(STREAMS):
                     nursery.start_soon(load.client)
                 for _ in range(CRASHES):
-                    await crash(whereis(name))
+                    async with tree.events() as events:
+                        await crash(whereis(name))
+                        await _started(events, path)
                     await load.next_answer()
                 load.stopping = True
-            assert _restarts(tree.snapshot(), f"root/workers/{name}") == CRASHES
+            assert _restarts(tree.snapshot(), path) == CRASHES
 
     assert load.faults == []
     assert load.streams >= CRASHES

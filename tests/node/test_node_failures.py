@@ -122,7 +122,8 @@ def test_a_killed_daemon_leaves_no_process_behind(start_daemon: Any) -> None:
         json={"messages": [{"role": "user", "content": "Tell me a very long story."}]},
         timeout=60,
     ) as answer:
-        next(answer.iter_bytes())
+        pieces = answer.iter_bytes()  # kept: dropping it would close the connection
+        next(pieces)
         engines = daemon.descendants()
         daemon.process.kill()
         _wait(lambda: not any(_is_running(pid) for pid in engines), limit_s=2)
@@ -171,7 +172,8 @@ def test_a_second_sigterm_ends_the_drain(start_daemon: Any) -> None:
         daemon.url + "/api/chat",
         json={"messages": [{"role": "user", "content": "go"}]},
     ) as answer:
-        next(answer.iter_bytes())
+        pieces = answer.iter_bytes()  # kept: dropping it would close the connection
+        next(pieces)
         daemon.process.send_signal(signal.SIGTERM)
         _wait(lambda: "draining" in daemon.log, limit_s=5)
         assert daemon.stop(within_s=5.0) == 0
@@ -238,7 +240,8 @@ def test_a_client_that_leaves_ends_the_upstream_request(start_daemon: Any) -> No
         daemon.url + "/api/chat",
         json={"messages": [{"role": "user", "content": "go"}]},
     ) as answer:
-        next(answer.iter_bytes())
+        pieces = answer.iter_bytes()  # kept: dropping it would close the connection
+        next(pieces)
         assert daemon.admin("/admin/dashboard")["workers"][0]["in_flight"] == 1
 
     _wait(lambda: daemon.admin("/admin/dashboard")["workers"][0]["in_flight"] == 0, limit_s=1)

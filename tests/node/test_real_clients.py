@@ -1,7 +1,9 @@
 """The official clients against real models: the embedded one, and a llama.cpp server behind us."""
 
+import asyncio
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +21,7 @@ type = "embedded"
 """
 QUESTION = "What is the capital of France?"
 MESSAGES: list[Any] = [{"role": "user", "content": QUESTION}]
-OPTIONS: dict[str, Any] = {"temperature": 0, "max_tokens": 32}
+OPTIONS: dict[str, Any] = {"temperature": 0, "max_tokens": 16}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +44,6 @@ def openai_worker(start_daemon: Any) -> Iterator[Any]:
         "print(server.listening_address, flush=True)\n"
         "sys.stdin.read()\n"
     )
-    import sys  # noqa: PLC0415  only here
-
     with subprocess.Popen(
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,
@@ -100,17 +100,24 @@ def test_openai_sync_streams(node: Any) -> None:
     assert chunks[-1].usage is not None
 
 
-async def test_openai_async(node: Any) -> None:
+def test_openai_async(node: Any) -> None:
     """The asynchronous client, whole and streamed, gives the same answer at temperature 0."""
-    async with openai.AsyncOpenAI(**_openai(node)) as client:
-        whole = await client.chat.completions.create(model="auto", messages=MESSAGES, **OPTIONS)
-        stream = await client.chat.completions.create(
-            model="auto", messages=MESSAGES, stream=True, **OPTIONS
-        )
-        pieces = [choice.delta.content or "" async for chunk in stream for choice in chunk.choices]
 
-    assert whole.choices[0].message.content
-    assert "".join(pieces) == whole.choices[0].message.content
+    async def chat() -> tuple[str | None, str]:
+        async with openai.AsyncOpenAI(**_openai(node)) as client:
+            whole = await client.chat.completions.create(model="auto", messages=MESSAGES, **OPTIONS)
+            stream = await client.chat.completions.create(
+                model="auto", messages=MESSAGES, stream=True, **OPTIONS
+            )
+            pieces = [
+                choice.delta.content or "" async for chunk in stream for choice in chunk.choices
+            ]
+        return whole.choices[0].message.content, "".join(pieces)
+
+    whole, streamed = asyncio.run(chat())
+
+    assert whole
+    assert streamed == whole
 
 
 def test_openai_lists_the_models(node: Any) -> None:
@@ -136,10 +143,10 @@ def test_openai_names_an_unknown_model(node: Any) -> None:
 
 def test_ollama_sync(node: Any) -> None:
     """Streamed and whole."""
-    client = ollama.Client(node.url)
-    options = {"temperature": 0, "num_predict": 32}
-    whole = client.chat(model="auto", messages=MESSAGES, options=options)
-    lines = list(client.chat(model="auto", messages=MESSAGES, stream=True, options=options))
+    options = {"temperature": 0, "num_predict": 16}
+    with ollama.Client(node.url) as client:
+        whole = client.chat(model="auto", messages=MESSAGES, options=options)
+        lines = list(client.chat(model="auto", messages=MESSAGES, stream=True, options=options))
 
     assert whole.message.content
     assert whole.done
@@ -149,12 +156,17 @@ def test_ollama_sync(node: Any) -> None:
     assert lines[-1].eval_count
 
 
-async def test_ollama_async(node: Any) -> None:
+def test_ollama_async(node: Any) -> None:
     """The asynchronous client streams and lists."""
-    client = ollama.AsyncClient(node.url)
-    stream = await client.chat(model="auto", messages=MESSAGES, stream=True)
-    lines = [line async for line in stream]
-    listed = await client.list()
+
+    async def chat() -> tuple[list[Any], Any]:
+        async with ollama.AsyncClient(node.url) as client:
+            stream = await client.chat(
+                model="auto", messages=MESSAGES, stream=True, options={"num_predict": 16}
+            )
+            return [line async for line in stream], await client.list()
+
+    lines, listed = asyncio.run(chat())
 
     assert lines[-1].done
     assert "".join(line.message.content or "" for line in lines)

@@ -5,7 +5,6 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
@@ -19,12 +18,13 @@ from cortexd.providers.embedded.settings import EmbeddedSettings
 READY_S_MAX: Final = 60.0
 LAST_WORDS_S_MAX: Final = 1.0
 REAPING_S_MAX: Final = 5.0
+READY_LINE: Final = b'{"ready": true}\n'
 READY_LINE_BYTES_MAX: Final = 4096
+LAST_WORDS_BYTES_MAX: Final = 2000
 
 # How many tokens of a prompt it reads before it looks whether its client is still there.
 BATCH_TOKENS: Final = 128
 
-_LAST_WORDS_BYTES_MAX: Final = 1000
 _PROCESS: Final = Path(__file__).with_name("engine_process.py")
 
 
@@ -96,7 +96,7 @@ class EmbeddedEngine:
 
     async def _attend(self, process: trio.Process, socket: Path) -> str:
         """Stay with the process until it has died, and say of what."""
-        last_words: deque[bytes] = deque(maxlen=8)
+        last_words = bytearray()
         async with trio.open_nursery() as nursery:
             # Its log must be read, or it stands still with a full pipe.
             nursery.start_soon(_listen, cast("trio.abc.ReceiveStream", process.stderr), last_words)
@@ -111,7 +111,7 @@ class EmbeddedEngine:
                 nursery.cancel_scope.cancel()
         if waiting.cancelled_caught:
             return f"the engine was not ready within {READY_S_MAX:.0f} s"
-        words = b"".join(last_words)[-_LAST_WORDS_BYTES_MAX:].decode(errors="replace").strip()
+        words = last_words.decode(errors="replace").strip()
         return f"the engine {_how_it_ended(process)}" + (
             f"; its last words: {words}" if words else ""
         )
@@ -130,19 +130,21 @@ class EmbeddedEngine:
 
 
 async def _is_ready(stdout: trio.abc.ReceiveStream) -> bool:
-    """Wait for the line that says so, or for the end of all lines."""
-    line = b""
-    while b"\n" not in line and len(line) < READY_LINE_BYTES_MAX:
+    """Wait for the line that says so; without it, for the end of all lines."""
+    lines = b""
+    # A library may have something to print before it.
+    while READY_LINE not in lines:
         piece = await stdout.receive_some()
         if not piece:
             return False
-        line += piece
-    return line.startswith(b'{"ready"')
+        lines = lines[-READY_LINE_BYTES_MAX:] + piece
+    return True
 
 
-async def _listen(stderr: trio.abc.ReceiveStream, last_words: deque[bytes]) -> None:
+async def _listen(stderr: trio.abc.ReceiveStream, last_words: bytearray) -> None:
     async for piece in stderr:
-        last_words.append(bytes(piece))
+        last_words += piece
+        del last_words[:-LAST_WORDS_BYTES_MAX]
 
 
 async def _put_to_rest(process: trio.Process) -> None:

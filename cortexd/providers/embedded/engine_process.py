@@ -55,6 +55,8 @@ def start_server(parameters: dict[str, Any]) -> object:
     settings.n_ubatch = parameters["batch_tokens"]
     # By default it keeps old prompts in up to 8 GiB of memory.
     settings.cache_ram_mib = 0
+    # Errors only: what it says else is a dozen lines a request.
+    settings.verbosity = 1
     settings.offline = True
     settings.ui = False
     settings.endpoint_slots = False

@@ -117,6 +117,7 @@ class _Performance:
 
     async def accept(self) -> None:
         """Play what comes before the answer."""
+        await trio.lowlevel.checkpoint()
         while isinstance(self._step, Wait | Fail):
             await self._wait_or_fail(self._step)
             self._step = next(self._steps)

@@ -1,0 +1,58 @@
+"""One task for each request of a connection, and the way its body takes to it."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import trio
+from hypercorn.config import Config
+
+from cortexd.http.guard import AsgiApp
+
+
+class RequestTasks:
+    """Runs the application once for each request, in the connection's nursery.
+
+    Unlike in Hypercorn's own task group, telling the application that the client has left never
+    waits, and an application that does not read its body does not block the connection.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+
+    async def spawn_app(
+        self, app: AsgiApp, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[Any], Awaitable[None]]:
+        """Start the application on a request; returns where its body events go."""
+        inlet, outlet = trio.open_memory_channel[Any](config.max_app_queue_size)
+        self._nursery.start_soon(_run_app, app, scope, outlet, send)
+
+        async def put(event: Any) -> None:
+            if event["type"] == "http.disconnect":
+                inlet.close()
+                return
+            with suppress(trio.BrokenResourceError):
+                await inlet.send(event)
+
+        return put
+
+    def spawn(self, func: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Part of Hypercorn's interface."""
+        self._nursery.start_soon(func, *args)
+
+
+async def _run_app(
+    app: AsgiApp,
+    scope: Any,
+    outlet: trio.MemoryReceiveChannel[Any],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
+    async def receive() -> Any:
+        try:
+            return await outlet.receive()
+        except trio.EndOfChannel:
+            return {"type": "http.disconnect"}
+
+    with outlet:
+        await app(scope, receive, send)
+    await send(None)

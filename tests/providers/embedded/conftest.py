@@ -1,0 +1,96 @@
+"""Engines that really run."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.embedded.engine import EmbeddedEngine
+from cortexd.providers.embedded.engine_address import EngineAddress
+from cortexd.providers.embedded.settings import EmbeddedSettings
+from cortexd.providers.embedded.worker import EmbeddedWorker
+
+READY_S_MAX = 20.0
+
+
+def engine_pids(parent: int | str = "self") -> list[int]:
+    """The processes that a process has started."""
+    pids: list[int] = []
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        pids += map(int, children.read_text().split())
+    return pids
+
+
+@attrs.frozen
+class Machine:
+    """One engine, and the worker in front of it."""
+
+    engine: EmbeddedEngine
+    address: EngineAddress
+    worker: EmbeddedWorker
+    ready: trio.Event
+
+    async def wait_ready(self) -> None:
+        """Wait until it listens."""
+        with trio.fail_after(READY_S_MAX):
+            await self.ready.wait()
+
+    @property
+    def pids(self) -> list[int]:
+        """The engine's process, if it has one."""
+        return engine_pids()
+
+
+@pytest.fixture
+def make_machine(settings_of: Callable[..., WorkerSettings]) -> Callable[..., Machine]:
+    """Put an engine and its worker together; nothing runs yet."""
+
+    def make(**fields: object) -> Machine:
+        settings = EmbeddedSettings(**fields)  # type: ignore[arg-type]
+        address, ready = EngineAddress(), trio.Event()
+        return Machine(
+            EmbeddedEngine(settings, address, on_ready=ready.set),
+            address,
+            EmbeddedWorker(settings_of(WorkerType.EMBEDDED), settings, address),
+            ready,
+        )
+
+    return make
+
+
+@pytest.fixture
+async def machine(
+    nursery: trio.Nursery, make_machine: Callable[..., Machine]
+) -> AsyncIterator[Machine]:
+    """An engine that is ready."""
+    machine = make_machine()
+    await nursery.start(machine.engine.run)
+    await machine.wait_ready()
+    yield machine
+    machine.engine.request_stop()
+
+
+@pytest.fixture
+def say() -> Callable[..., ChatRequest]:
+    """A request without chance in it."""
+
+    def request(text: str, tokens_max: int = 48) -> ChatRequest:
+        return ChatRequest(
+            model=None,
+            messages=(Message(Role.USER, text),),
+            sampling=Sampling(temperature=0.0, max_output_tokens=tokens_max),
+        )
+
+    return request
+
+
+@pytest.fixture(autouse=True)
+def no_engine_left() -> Iterator[None]:
+    """Each test leaves as many processes as it found."""
+    before = engine_pids()
+    yield
+    assert engine_pids() == before

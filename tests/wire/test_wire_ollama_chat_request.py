@@ -1,0 +1,258 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ollama._types import ChatRequest as OfficialRequest
+from ollama._types import Message as OfficialMessage
+from ollama._types import Options as OfficialOptions
+
+from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.errors import RequestRefused
+from cortexd.wire.ollama_chat_request import parse_request
+from cortexd.wire.parsed_chat import ParsedChat
+
+HELLO: dict[str, object] = {"role": "user", "content": "hi"}
+SMALLEST: dict[str, object] = {"messages": [HELLO]}
+ABSENT = object()
+
+
+def _refusal(**fields: object) -> RequestRefused:
+    document = {**SMALLEST, **fields}
+    with pytest.raises(RequestRefused) as caught:
+        parse_request({name: value for name, value in document.items() if value is not ABSENT})
+    assert caught.value.status == 400
+    return caught.value
+
+
+def test_the_smallest_request() -> None:
+    """Messages alone are enough: any model, and the answer streams."""
+    assert parse_request(SMALLEST) == ParsedChat(
+        request=ChatRequest(model=None, messages=(Message(Role.USER, "hi"),)), stream=True
+    )
+
+
+def test_everything_that_is_served() -> None:
+    """Each field of the allow-list reaches its place in the domain."""
+    document: dict[str, object] = {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "a"},
+            {"role": "assistant", "content": "b", "images": [], "tool_calls": None},
+            HELLO,
+        ],
+        "stream": False,
+        "keep_alive": "5m",
+        "options": {
+            "temperature": 0,
+            "top_p": 1,
+            "num_predict": 7,
+            "stop": ["x", "y"],
+            "seed": -1,
+            "frequency_penalty": -2,
+            "presence_penalty": 2.0,
+        },
+    }
+    assert parse_request(document) == ParsedChat(
+        request=ChatRequest(
+            model="m",
+            messages=(
+                Message(Role.SYSTEM, "a"),
+                Message(Role.ASSISTANT, "b"),
+                Message(Role.USER, "hi"),
+            ),
+            sampling=Sampling(
+                temperature=0.0,
+                top_p=1.0,
+                max_output_tokens=7,
+                stop=("x", "y"),
+                seed=-1,
+                frequency_penalty=-2.0,
+                presence_penalty=2.0,
+            ),
+        ),
+        stream=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "sampling"),
+    [
+        ({"temperature": 1}, Sampling(temperature=1.0)),
+        ({"max_tokens": 3}, Sampling(max_output_tokens=3)),
+        (
+            {"temperature": 1, "max_tokens": 3, "options": {"temperature": 1.0, "num_predict": 3}},
+            Sampling(temperature=1.0, max_output_tokens=3),
+        ),
+        ({"options": {"num_predict": -1}}, Sampling()),
+        ({"options": {}}, Sampling()),
+        ({"options": None}, Sampling()),
+        ({"options": {"stop": []}}, Sampling()),
+    ],
+)
+def test_other_ways_to_say_it(fields: dict[str, object], sampling: Sampling) -> None:
+    """The two fields the gateway adds at the top level, and Ollama's -1 for no limit."""
+    assert parse_request({**SMALLEST, **fields}).request.sampling == sampling
+
+
+@pytest.mark.parametrize(
+    "name", sorted((OfficialRequest.model_fields.keys() - {"messages"}) | {"truncate", "shift"})
+)
+def test_null_counts_as_absent(name: str) -> None:
+    """Each field that the official client knows may be null."""
+    assert parse_request({**SMALLEST, name: None}) == parse_request(SMALLEST)
+
+
+def test_null_in_options_and_messages_counts_as_absent() -> None:
+    """Each option and message field that the official client knows may be null."""
+    options = dict.fromkeys(OfficialOptions.model_fields)
+    message = {**dict.fromkeys(OfficialMessage.model_fields), **HELLO}
+    assert parse_request({"messages": [message], "options": options}) == parse_request(SMALLEST)
+
+
+def test_what_the_official_client_sends_by_default() -> None:
+    """`Client.chat()` sends an empty list of tools; an empty model is any model."""
+    sent = OfficialRequest(
+        model="auto",
+        messages=[OfficialMessage(role="user", content="hi")],
+        tools=[],
+        stream=False,
+    ).model_dump(exclude_none=True)
+    assert sent["tools"] == []
+    request = ChatRequest(model="auto", messages=(Message(Role.USER, "hi"),))
+    assert parse_request(sent) == ParsedChat(request=request, stream=False)
+    assert parse_request({**sent, "model": ""}).request.model is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("format", ""),
+        ("tools", []),
+        ("logprobs", False),
+        ("top_logprobs", 0),
+        ("truncate", True),
+        ("keep_alive", 0),
+        ("keep_alive", -1),
+        ("keep_alive", "10m"),
+        ("keep_alive", 1.5),
+    ],
+)
+def test_what_asks_for_nothing_is_taken(name: str, value: object) -> None:
+    """A field that is empty, or changes no answer, is no reason to refuse."""
+    assert parse_request({**SMALLEST, name: value}) == parse_request(SMALLEST)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("format", "json"),
+        ("format", {"type": "object"}),
+        ("tools", [{}]),
+        ("think", True),
+        ("think", False),
+        ("think", "high"),
+        ("truncate", False),
+        ("logprobs", True),
+        ("stop", ["x"]),
+        ("top_p", 1),
+        ("stream_options", {"include_usage": True}),
+        ("api_base", "http://evil"),
+        ("api_key", None),
+        ("template", "x"),
+    ],
+)
+def test_what_is_not_served_is_refused_by_name(name: str, value: object) -> None:
+    """K18, K19: an allow-list decides; nothing is dropped in silence and nothing passed on."""
+    refusal = _refusal(**{name: value})
+    assert (refusal.param, refusal.code) == (name, "unsupported_parameter")
+
+
+@pytest.mark.parametrize("name", ["num_ctx", "top_k", "api_base", "num_gpu", "max_tokens"])
+def test_an_option_that_is_not_served_is_refused_by_name(name: str) -> None:
+    """The allow-list holds inside `options`, too."""
+    refusal = _refusal(options={name: 1})
+    assert (refusal.param, refusal.code) == (f"options.{name}", "unsupported_parameter")
+
+
+WRONG: dict[str, list[object]] = {
+    "model": [42, True, [], {}, "m\n", "x" * 257],
+    "messages": [ABSENT, None, {}, "", [], 1],
+    "stream": ["false", 0, 1, [], {}],
+    "options": [1, "x", [], True],
+    "temperature": [-1, 3, "1", True],
+    "max_tokens": [0, -1, 2**31, 1.5, "1", True],
+    "keep_alive": [True, {"a": 1}, [1], "x" * 65],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values_are_refused_by_name(name: str) -> None:
+    """K1, K4, K10-K12: wrong types and ranges; a boolean is no number."""
+    for value in WRONG[name]:
+        assert _refusal(**{name: value}).param == name, value
+
+
+WRONG_OPTIONS: dict[str, list[object]] = {
+    "temperature": [-1, 3, "1", True],
+    "top_p": [-0.1, 1.1, "1", True],
+    "num_predict": [0, -2, 2**31, 1.5, -1.0, "1", True],
+    "stop": ["x", 1, {}, ["a"] * 5],
+    "seed": [1.5, "1", True],
+    "frequency_penalty": [-2.1, "1", True],
+    "presence_penalty": [2.1, "1", True],
+}
+
+
+@pytest.mark.parametrize("name", WRONG_OPTIONS)
+def test_wrong_options_are_refused_by_name(name: str) -> None:
+    """An option has the same limits as the OpenAI dialect's field; `stop` must be a list."""
+    for value in WRONG_OPTIONS[name]:
+        assert _refusal(options={name: value}).param == f"options.{name}", value
+
+
+@pytest.mark.parametrize(
+    ("message", "path", "code"),
+    [
+        ("text", "messages[1]", "invalid_type"),
+        ({"content": "x"}, "messages[1].role", "missing_required_parameter"),
+        ({"role": "developer", "content": "x"}, "messages[1].role", "invalid_value"),
+        ({"role": "tool", "content": "x"}, "messages[1].role", "unsupported_parameter"),
+        ({"role": "user"}, "messages[1].content", "missing_required_parameter"),
+        ({"role": "user", "content": ["x"]}, "messages[1].content", "invalid_type"),
+        ({**HELLO, "images": ["aGk="]}, "messages[1].images", "unsupported_parameter"),
+        ({**HELLO, "thinking": "hm"}, "messages[1].thinking", "unsupported_parameter"),
+        ({**HELLO, "api_key": "x"}, "messages[1].api_key", "unsupported_parameter"),
+    ],
+)
+def test_a_wrong_message_is_refused_by_its_path(message: object, path: str, code: str) -> None:
+    """K6: the path leads to the exact place."""
+    refusal = _refusal(messages=[HELLO, message])
+    assert (refusal.param, refusal.code) == (path, code)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"temperature": 1, "options": {"temperature": 0.5}}, "temperature"),
+        ({"max_tokens": 1, "options": {"num_predict": 2}}, "max_tokens"),
+    ],
+)
+def test_two_names_must_agree(fields: dict[str, object], path: str) -> None:
+    """The top level may repeat an option, but not contradict it."""
+    assert _refusal(**fields).param == path
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(OfficialRequest.model_fields)), json_values)
+def test_no_value_crashes_the_parser(name: str, value: object) -> None:
+    """Any JSON in any field is understood or refused with a path that starts with its name."""
+    try:
+        parse_request({**SMALLEST, name: value})
+    except RequestRefused as refusal:
+        if not (refusal.param or "").startswith(name):
+            raise
