@@ -50,6 +50,10 @@ class ChatProvider(Protocol):
         """
         ...
 
+    async def aclose(self) -> None:
+        """Close all connections, once nobody uses the worker any more; bounded in time."""
+        ...
+
 
 class Downstream(Protocol):
     """The client's side of an exchange, as the pipeline sees it."""

@@ -69,6 +69,7 @@ KEY_MEANINGS: Mapping[str, str] = {
     "embedded.context_tokens": "How long prompt and answer may be together.",
     "embedded.threads": "How many threads compute. Left out: the engine's own choice.",
     "embedded.system_prompt": "What is put before a conversation that has no system message.",
+    "embedded.answer_tokens_max": "How long an answer may be when the request sets no limit.",
     "embedded.repeat_penalty": "How strongly repetition is discouraged; 1 is not at all.",
 }
 """By `section.key`; those outside of any section by their name alone."""

@@ -17,7 +17,7 @@ from cortexd.config.load import SECTIONS
 from cortexd.config.meanings import COMPUTED_DEFAULTS, KEY_MEANINGS, SECTION_MEANINGS
 from cortexd.config.ranges import allowed
 from cortexd.config.schema import Config
-from cortexd.config.workers import KEY_VARIABLES, LIMITS_BY_TYPE, NEEDS_BASE_URL
+from cortexd.config.workers import KEY_VARIABLES, LIMITS_BY_TYPE
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
@@ -108,11 +108,11 @@ def _by_type() -> str:
     ]
     for kind in WorkerType:
         limits: Mapping[str, Any] = {**classes, **LIMITS_BY_TYPE.get(kind, {})}
-        url = None if kind in NEEDS_BASE_URL else DEFAULT_BASE_URL.get(kind)
+        url = DEFAULT_BASE_URL.get(kind)
         variable = KEY_VARIABLES.get(kind)
         cells = (
             f"`{kind.value}`",
-            f"`{url}`" if url else ("required" if kind in NEEDS_BASE_URL else "-"),
+            f"`{url}`" if url else "-",
             f"`${variable}`, comma-separated" if variable else "-",
             _priority(kind),
             str(limits["max_concurrency"]),

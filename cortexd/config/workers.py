@@ -30,9 +30,6 @@ LIMITS_BY_TYPE: Mapping[WorkerType, Mapping[str, int]] = {
 KEY_VARIABLES: Mapping[WorkerType, str] = {WorkerType.OPENAI: "OPENAI_API_KEYS"}
 """Keys for workers of a type that name none, comma-separated."""
 
-NEEDS_BASE_URL = frozenset({WorkerType.OPENAI})
-"""Types whose servers may be anywhere: a forgotten address must not send chats to a stranger."""
-
 # It stands in URLs, in headers and before the slash of `worker/model`.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # The parts of a place in a script: `script[2].wait`.
@@ -76,7 +73,7 @@ def _defaults(
     if not kinds:
         return {"priority": 0}
     kind = kinds[0]
-    usual = None if kind in NEEDS_BASE_URL else DEFAULT_BASE_URL.get(kind)
+    usual = DEFAULT_BASE_URL.get(kind)
     base_url = table.get("base_url", usual)
     return {
         "priority": default_priority(kind, base_url if isinstance(base_url, str) else None),
@@ -104,7 +101,7 @@ def _inconsistent(draft: Draft) -> Iterator[tuple[str, str]]:
 
 
 def _misplaced(draft: Draft, kind: WorkerType) -> Iterator[tuple[str, str]]:
-    """An address or keys where they make no sense, or none where they are needed."""
+    """An address or keys where they make no sense, or an address that is none."""
     base_url = draft.get("base_url")
     if kind in _SERVERLESS:
         for key in sorted({"base_url", "api_keys"} & draft.set_here):
@@ -114,8 +111,6 @@ def _misplaced(draft: Draft, kind: WorkerType) -> Iterator[tuple[str, str]]:
             check_worker_url(base_url)
         except WrongAddress as error:
             yield "base_url", str(error)
-    elif "base_url" not in draft.set_here:
-        yield "base_url", f'is missing: where is this server of type "{kind.value}"?'
 
 
 def _bad_script(draft: Draft) -> Iterator[Complaint]:

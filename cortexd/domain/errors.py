@@ -36,8 +36,8 @@ class RequestRefused(CortexError):
 class WorkerFailed(CortexError):
     """A worker gave no answer, or broke one off.
 
-    `detail` is for the operator's log and may quote the upstream; `message` never does.
-    `status` is the upstream's own status where the kind is REFUSED.
+    `detail` is for the operator's log and may quote whatever the upstream sent. Where the kind is
+    REFUSED, `status` is the upstream's own, and `told` its sentence for the client, if it had one.
     """
 
     worker: WorkerName
@@ -45,10 +45,13 @@ class WorkerFailed(CortexError):
     detail: str
     retry_after_s: float | None = None
     status: int | None = None
+    told: str | None = None
 
     @property
     def message(self) -> str:  # type: ignore[override]  # derived here, stored in the siblings
         """One sentence for the client, free of upstream addresses."""
+        if self.told is not None:
+            return f"worker '{self.worker}' refuses this request: {self.told}"
         return f"worker '{self.worker}' failed: {self.kind.name.lower().replace('_', ' ')}"
 
 

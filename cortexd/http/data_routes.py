@@ -7,11 +7,11 @@ import attrs
 
 from cortexd.actors.worker_pool import PoolMember
 from cortexd.domain.worker import WorkerStatus
+from cortexd.http.doors.json_door import JsonDoor
 from cortexd.http.doors.ollama import ollama_chat_door, ollama_tags_door, ollama_version_door
 from cortexd.http.doors.openai import openai_chat_door, openai_models_door
 from cortexd.http.doors.served_model import ServedModel
 from cortexd.http.error_responses import error_response, ollama_error, openai_error
-from cortexd.http.json_door import JsonDoor
 from cortexd.http.probes import NodeProbes
 from cortexd.http.quart_app import Route
 from cortexd.pipeline.exchange import ChatService
@@ -40,9 +40,9 @@ def data_routes(parts: DoorParts) -> tuple[Route, ...]:
     ollama_chat = ollama_chat_door(
         parts.service, new_id=new_id, wall_clock=wall_clock, clock=parts.clock
     )
-    openai_models = openai_models_door(models, new_id=new_id, wall_clock=wall_clock)
-    ollama_tags = ollama_tags_door(models, new_id=new_id, wall_clock=wall_clock)
-    ollama_version = ollama_version_door(parts.version, new_id=new_id)
+    openai_models = openai_models_door(models, wall_clock=wall_clock)
+    ollama_tags = ollama_tags_door(models, wall_clock=wall_clock)
+    ollama_version = ollama_version_door(parts.version)
     return (
         Route(method="POST", path="/v1/chat/completions", door=openai_chat, refuse=_openai),
         Route(method="GET", path="/v1/models", door=openai_models, refuse=_openai),

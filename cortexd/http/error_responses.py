@@ -1,7 +1,7 @@
 """How an error becomes an HTTP answer: one table for all doors, one renderer for each dialect."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -16,7 +16,7 @@ from cortexd.domain.errors import (
 )
 from cortexd.domain.failure import FailureKind
 from cortexd.http.doors.door import Responder
-from cortexd.http.host_errors import Answer
+from cortexd.http.host_errors import Answer, json_answer, openai_shape
 from cortexd.wire.quotation import printable, shortened
 from cortexd.wire.strict_json import dumps
 
@@ -25,12 +25,6 @@ MESSAGE_CHARACTERS_MAX: Final = 1000
 RETRY_AFTER_S_DEFAULT: Final = 5.0
 """Said where nothing better is known: long enough for another node or a restart to take over."""
 
-_TYPES: Final[Mapping[int, str]] = {
-    401: "authentication_error",
-    403: "permission_error",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-}
 _SERVER_ERRORS: Final = range(500, 600)
 # What an upstream says of the request, and not of us: its 401, 405 or 407 is no news to a client.
 _PASSED_ON: Final = frozenset({400, 404, 413, 422})
@@ -51,12 +45,6 @@ class ErrorAnswer:
     param: str | None = None
     retry_after_s: float | None = None
     retries_spent: bool = False
-
-    @property
-    def type(self) -> str:
-        """The class of error in OpenAI's words; it follows from the status."""
-        by_fault = "server_error" if self.status in _SERVER_ERRORS else "invalid_request_error"
-        return _TYPES.get(self.status, by_fault)
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -112,16 +100,7 @@ def _describe_failure(failure: WorkerFailed, message: str) -> ErrorAnswer:
 def openai_error(error: CortexError) -> bytes:
     """The error in OpenAI's shape: a response body, or the data of an event inside a stream."""
     answer = describe(error)
-    return dumps(
-        {
-            "error": {
-                "message": answer.message,
-                "type": answer.type,
-                "param": answer.param,
-                "code": answer.code,
-            }
-        }
-    )
+    return openai_shape(answer.status, answer.message, code=answer.code, param=answer.param)
 
 
 def ollama_error(error: CortexError) -> bytes:
@@ -137,9 +116,7 @@ def error_response(
 ) -> Answer:
     """The error as a whole HTTP answer in the dialect of `render`."""
     told = describe(error)
-    body = render(error)
-    framing = (("content-type", "application/json"), ("content-length", str(len(body))))
-    return Answer(told.status, (*framing, *told.headers, *headers), body)
+    return json_answer(told.status, render(error), (*told.headers, *headers))
 
 
 async def send_error(

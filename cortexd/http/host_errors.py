@@ -3,14 +3,21 @@
 No dialect is known at that point, so they take the shape most clients can read: OpenAI's.
 """
 
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import attrs
-import msgspec
 
 from cortexd.domain.errors import RequestRefused
+from cortexd.wire.strict_json import dumps
+
+_TYPES: Final[Mapping[int, str]] = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+_SERVER_ERRORS: Final = range(500, 600)
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
 
@@ -31,6 +38,21 @@ RenderRefusal: TypeAlias = Callable[[RequestRefused], Answer]
 """How a dialect tells a client that its request is refused."""
 
 
+def openai_shape(
+    status: int, message: str, *, code: str | None = None, param: str | None = None
+) -> bytes:
+    """The error object; its type, the class of error in OpenAI's words, follows from the status."""
+    by_fault = "server_error" if status in _SERVER_ERRORS else "invalid_request_error"
+    kind = _TYPES.get(status, by_fault)
+    return dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+
+def json_answer(status: int, body: bytes, headers: Headers = ()) -> Answer:
+    """A whole JSON answer."""
+    framing = (("content-type", "application/json"), ("content-length", str(len(body))))
+    return Answer(status, (*framing, *headers), body)
+
+
 def error_answer(
     status: int,
     message: str,
@@ -40,21 +62,12 @@ def error_answer(
     headers: Headers = (),
 ) -> Answer:
     """An error in OpenAI's shape; `message` must say what to do and quote nothing."""
-    error = {"message": message, "type": _kind(status), "param": param, "code": code}
-    body = msgspec.json.encode({"error": error})
-    framing = (("content-type", "application/json"), ("content-length", str(len(body))))
-    return Answer(status, (*framing, *headers), body)
+    return json_answer(status, openai_shape(status, message, code=code, param=param), headers)
 
 
 def openai_refusal(refused: RequestRefused) -> Answer:
     """The refusal in OpenAI's shape."""
     return error_answer(refused.status, refused.message, code=refused.code, param=refused.param)
-
-
-def _kind(status: int) -> str:
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return "overloaded_error"
-    return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
 
 
 INTERNAL_ERROR = error_answer(

@@ -92,4 +92,5 @@ def worker_failure(
         retry_after_s=retry_after_s,
         # To the client, any other status would be a word about a machine it does not know.
         status=error.status if error.kind is FailureKind.REFUSED else None,
+        told=error.told if error.kind is FailureKind.REFUSED else None,
     )

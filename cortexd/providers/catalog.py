@@ -1,7 +1,7 @@
 """Which adapter speaks to which type of worker."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -17,14 +17,6 @@ from cortexd.providers.openai_compatible import OpenAICompatibleWorker
 from cortexd.providers.scripted.worker import ScriptedWorker
 
 
-class Adapter(ChatProvider, Protocol):
-    """A provider that may hold connections."""
-
-    async def aclose(self) -> None:
-        """Close what is idle; streams in flight are their users' business."""
-        ...
-
-
 @attrs.frozen
 class EmbeddedParts:
     """What an adapter of type `embedded` needs besides the worker's own settings."""
@@ -33,7 +25,7 @@ class EmbeddedParts:
     address: EngineAddress = attrs.Factory(EngineAddress)
 
 
-AdapterFactory: TypeAlias = Callable[[WorkerSettings, EmbeddedParts], Adapter]
+AdapterFactory: TypeAlias = Callable[[WorkerSettings, EmbeddedParts], ChatProvider]
 
 ADAPTERS: Final[Mapping[WorkerType, AdapterFactory]] = {
     WorkerType.OLLAMA: lambda settings, _: OllamaWorker(settings),
@@ -59,7 +51,7 @@ DEFAULT_PRIORITY: Final[Mapping[WorkerType, int]] = {
 LOOPBACK_PRIORITY: Final = 10
 
 
-def make_adapter(settings: WorkerSettings, embedded: EmbeddedParts) -> Adapter:
+def make_adapter(settings: WorkerSettings, embedded: EmbeddedParts) -> ChatProvider:
     """The adapter of one worker; it connects to nothing before it is asked.
 
     Errors: `ValueError` for settings that can never work.

@@ -5,6 +5,7 @@ are the caller's. Keys go into the Authorization header of a request to `base_ur
 else: it is httpx's transport that is used, which follows no redirects and keeps no cookies.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -255,10 +256,15 @@ def _failures_of(endpoint: Endpoint, lost: FailureKind) -> Iterator[None]:
 
 
 def _reason(exc: BaseException) -> str:
-    """The text that is nearest to the cause: the outer exceptions often have none."""
+    """The text that is nearest to the cause: the outer exceptions often have none.
+
+    What the system says of an error is put in its own words, as Trio's quote the address.
+    """
     reason = type(exc).__name__
     link: BaseException | None = exc
     while link is not None:
+        if isinstance(link, OSError) and link.errno is not None and link.errno > 0:
+            return os.strerror(link.errno).lower()
         reason = str(link) or reason
         # Trio tries every address of a host, and groups what went wrong.
         group = link.exceptions if isinstance(link, BaseExceptionGroup) else ()

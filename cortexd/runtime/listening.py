@@ -34,9 +34,12 @@ class Listening:
         """Where operators look, as URLs."""
         return [_url(sock) for sock in self.admin]
 
-    def close(self) -> None:
-        """Give the addresses back."""
-        for sock in (*self.data, *self.admin):
+    def close_data(self) -> None:
+        """Let go of the clients' addresses: with the door closed, new clients are refused at once.
+
+        Otherwise they would wait in the kernel's queue for a door that does not open again.
+        """
+        for sock in self.data:
             sock.close()
 
 

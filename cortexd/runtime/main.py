@@ -52,6 +52,8 @@ async def _run_node(config: Config, listening: Listening) -> int:
             except SupervisionError as error:
                 log.critical("the supervision tree gave up", reason=str(error), exc_info=error)
                 code = EXIT_TREE_GAVE_UP
+            for worker in app.roster.value:
+                await worker.provider.aclose()
             nursery.cancel_scope.cancel()
     log.info("stopped", exit_code=code)
     return code
@@ -68,6 +70,7 @@ async def _serve(app: Application, listening: Listening) -> None:
         log.info("draining", seconds_max=app.config.node.drain_seconds)
         with trio.move_on_after(app.config.node.predrain_seconds):
             await app.drain.hurried.wait()
+        listening.close_data()
 
 
 async def _obey(signals: AsyncIterator[int], app: Application) -> None:

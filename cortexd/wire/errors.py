@@ -33,9 +33,11 @@ class UpstreamError(WireError):
     """The worker says in its own words that it failed.
 
     `detail` quotes it, cut to length, for the operator alone. `status` is the HTTP status it came
-    with, or the one it names inside a stream.
+    with, or the one it names inside a stream. `told` is its message, where it came in a known form
+    and not as a page of HTML, say.
     """
 
     kind: FailureKind
     detail: str
     status: int | None = None
+    told: str | None = None

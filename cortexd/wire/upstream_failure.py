@@ -67,8 +67,8 @@ def read_error(error: object, *, status: int) -> UpstreamError:
     code = codes[0] if codes else None
     if status not in _ERRORS and isinstance(code, int) and code in _ERRORS:
         status = code
-    text = message if isinstance(message, str) else "no message"
-    return UpstreamError(classify(status, codes), text[:DETAIL_CHARACTERS_MAX], status)
+    told = message[:DETAIL_CHARACTERS_MAX] if isinstance(message, str) else None
+    return UpstreamError(classify(status, codes), told or "no message", status, told)
 
 
 def unreadable_error(body: bytes, *, status: int) -> UpstreamError:

@@ -49,6 +49,9 @@ class Patient:
             raise WorkerFailed(self.name, FailureKind.UNREACHABLE, self.failure)
         return (f"model-of-{self.name}",)
 
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
     def open_chat(
         self, request: ChatRequest, *, model: str
     ) -> AbstractAsyncContextManager[ChatStream]:

@@ -13,7 +13,6 @@ PURE_FILES = tuple(
     for name in (
         "backoff",
         "child_spec",
-        "errors",
         "events",
         "exit_reason",
         "restart_intensity",

@@ -102,7 +102,7 @@ def test_a_key_of_the_file_keeps_its_line_beside_a_variable(problems_of: Problem
 
 def test_a_refused_variable_takes_no_blame(problems_of: Problems) -> None:
     """A variable that could not be applied has set nothing, so the file's problems stay its own."""
-    text = '[[workers]]\nname = "w"\ntype = "openai"'
+    text = '[[workers]]\nname = "w"'
     found = problems_of(text, {"CORTEXD__WORKERS__7__NAME": "x"})
     assert [(problem.source, problem.line) for problem in found] == [
         ("cortexd.toml", 1),

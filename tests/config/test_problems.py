@@ -72,7 +72,6 @@ _FAIL = "workers[0].script[1].fail"
             "workers[0].max_concurrency",
             "must be 1",
         ),
-        (_OPENAI, 1, "workers[0].base_url", "is missing"),
         (f"{_OPENAI}base_url = 1", 4, "workers[0].base_url", "must be a text"),
         (
             f'{_WORKER}type = "embedded"\nbase_url = "http://x"',
@@ -232,7 +231,6 @@ timeout_seconds = 99
     assert [(problem.line, problem.key) for problem in found] == [
         (2, "data.bind[0]"),
         (3, "data.max_connections"),
-        (4, "workers[0].base_url"),
         (8, "workers[1].name"),
         (10, "workers[1].api_keys[0]"),
         (12, "pool.strategy"),

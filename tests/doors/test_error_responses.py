@@ -112,7 +112,8 @@ def test_the_table(
 ) -> None:
     """Each error has one status, type and code; 429 and 503 always say when to come again."""
     answer = describe(error)
-    assert (answer.status, answer.type, answer.code) == (status, kind, code)
+    shown = json.loads(openai_error(error))["error"]
+    assert (answer.status, shown["type"], shown["code"]) == (status, kind, code)
     assert dict(answer.headers) == headers
 
 
@@ -124,8 +125,9 @@ class Unforeseen(CortexError):
 
 def test_an_error_that_the_table_does_not_know() -> None:
     """It is the node's own fault."""
-    answer = describe(Unforeseen())
-    assert (answer.status, answer.type, answer.code) == (500, "server_error", "internal_error")
+    shown = json.loads(openai_error(Unforeseen()))["error"]
+    assert describe(Unforeseen()).status == 500
+    assert (shown["type"], shown["code"]) == ("server_error", "internal_error")
 
 
 @pytest.mark.parametrize("kind", FailureKind)

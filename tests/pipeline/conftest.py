@@ -63,6 +63,9 @@ class FakeWorker:
         """Always well."""
         return ("m",)
 
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
     def open_chat(
         self,
         request: ChatRequest,

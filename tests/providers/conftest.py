@@ -13,7 +13,8 @@ from cortexd.domain.chat import ChatEvent, ChatRequest, Message, Role
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
-from cortexd.providers.catalog import Adapter, EmbeddedParts, make_adapter
+from cortexd.ports import ChatProvider
+from cortexd.providers.catalog import EmbeddedParts, make_adapter
 
 Then: TypeAlias = Literal["keep", "hold", "close", "reset"]
 """What a server does with a connection after an answer; `hold`: neither send nor close."""
@@ -244,11 +245,11 @@ def settings_of() -> Callable[..., WorkerSettings]:
 @pytest.fixture
 async def make_worker(
     settings_of: Callable[..., WorkerSettings],
-) -> AsyncIterator[Callable[..., Adapter]]:
+) -> AsyncIterator[Callable[..., ChatProvider]]:
     """Make adapters that are closed at the end of the test."""
-    made: list[Adapter] = []
+    made: list[ChatProvider] = []
 
-    def make(kind: WorkerType, **fields: object) -> Adapter:
+    def make(kind: WorkerType, **fields: object) -> ChatProvider:
         made.append(make_adapter(settings_of(kind, **fields), EmbeddedParts()))
         return made[-1]
 
@@ -258,7 +259,9 @@ async def make_worker(
 
 
 @pytest.fixture
-def worker(dialect: Dialect, upstream: Upstream, make_worker: Callable[..., Adapter]) -> Adapter:
+def worker(
+    dialect: Dialect, upstream: Upstream, make_worker: Callable[..., ChatProvider]
+) -> ChatProvider:
     """A worker that speaks `dialect` to `upstream`, with one key."""
     upstream.answers |= dialect.health
     return make_worker(dialect.type, base_url=upstream.base_url, api_keys=(Secret("sk-test"),))
@@ -274,7 +277,7 @@ def question() -> ChatRequest:
 class Bench:
     """A worker, the server it speaks to, and something to ask."""
 
-    worker: Adapter
+    worker: ChatProvider
     upstream: Upstream
     dialect: Dialect
     question: ChatRequest
@@ -308,6 +311,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(worker: Adapter, upstream: Upstream, dialect: Dialect, question: ChatRequest) -> Bench:
+def bench(
+    worker: ChatProvider, upstream: Upstream, dialect: Dialect, question: ChatRequest
+) -> Bench:
     """One for each dialect."""
     return Bench(worker, upstream, dialect, question)

@@ -66,7 +66,8 @@ async def test_error_status(bench: "Bench", status: int, kind: FailureKind) -> N
 
     assert (kind, 3.0) == (caught.value.kind, caught.value.retry_after_s)
     assert "it broke" in caught.value.detail
-    assert "it broke" not in caught.value.message
+    # What is wrong with the request is the client's business, and nothing else is.
+    assert ("it broke" in caught.value.message) == (kind is FailureKind.REFUSED)
     assert caught.value.status == (status if kind is FailureKind.REFUSED else None)
 
 
@@ -177,3 +178,14 @@ async def test_reset_before_the_first_byte(bench: "Bench") -> None:
         await bench.ask()
 
     assert caught.value.kind is FailureKind.UNREACHABLE
+
+
+async def test_a_page_of_html_is_not_told_to_the_client(bench: "Bench") -> None:
+    """A refusal in no known form has no sentence for the client, only a detail for the log."""
+    bench.respond(404, "text/html", b"<html>nginx at 10.0.0.7</html>")
+
+    with pytest.raises(WorkerFailed) as caught:
+        await bench.ask()
+
+    assert "10.0.0.7" in caught.value.detail
+    assert "10.0.0.7" not in caught.value.message

@@ -11,7 +11,7 @@ import trio
 from cortexd.domain.chat import ChatRequest, Message, Role, TextDelta
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
-from cortexd.providers.catalog import Adapter
+from cortexd.ports import ChatProvider
 
 if TYPE_CHECKING:
     from tests.providers.conftest import Bench, Dialect
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_time
 
 
-async def _ask(worker: Adapter, request: ChatRequest) -> None:
+async def _ask(worker: ChatProvider, request: ChatRequest) -> None:
     async with worker.open_chat(request, model="m1") as stream:
         async for _ in stream:
             pass
@@ -28,7 +28,7 @@ async def _ask(worker: Adapter, request: ChatRequest) -> None:
 async def test_refused_connection(
     dialect: "Dialect",
     question: ChatRequest,
-    make_worker: Callable[..., Adapter],
+    make_worker: Callable[..., ChatProvider],
 ) -> None:
     """Where nobody listens, the worker is unreachable, and the detail says why."""
     with trio.socket.socket() as unused:
@@ -49,7 +49,7 @@ async def test_refused_connection(
 async def test_connecting_has_a_time_limit(
     dialect: "Dialect",
     question: ChatRequest,
-    make_worker: Callable[..., Adapter],
+    make_worker: Callable[..., ChatProvider],
 ) -> None:
     """A host that does not answer to the connection is given up after `connect_seconds`."""
     with trio.socket.socket() as full:
@@ -111,7 +111,7 @@ async def test_error_of_the_reader_closes_the_connection(bench: "Bench") -> None
 
 
 async def test_cancelling_while_the_request_is_sent(
-    dialect: "Dialect", make_worker: Callable[..., Adapter]
+    dialect: "Dialect", make_worker: Callable[..., ChatProvider]
 ) -> None:
     """A server that does not read the request cannot hold its sender."""
     with trio.socket.socket() as deaf:

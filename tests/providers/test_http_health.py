@@ -11,7 +11,7 @@ from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerType
-from cortexd.providers.catalog import Adapter
+from cortexd.ports import ChatProvider
 from cortexd.providers.http_client import DOCUMENT_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ async def test_discovered_models(bench: "Bench") -> None:
     assert bench.worker.info().models == ()
 
 
-async def test_declared_models_win(bench: "Bench", make_worker: Callable[..., Adapter]) -> None:
+async def test_declared_models_win(
+    bench: "Bench", make_worker: Callable[..., ChatProvider]
+) -> None:
     """A worker that declares models serves those; the server is asked all the same."""
     worker = make_worker(bench.dialect.type, base_url=bench.upstream.base_url, models=("declared",))
 
@@ -61,7 +63,7 @@ async def test_unhealthy(bench: "Bench", status: int, body: bytes, kind: Failure
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
 async def test_openai_base_url_with_and_without_version(
-    upstream: "Upstream", make_worker: Callable[..., Adapter], suffix: str
+    upstream: "Upstream", make_worker: Callable[..., ChatProvider], suffix: str
 ) -> None:
     """The version may stand in the base URL or be left out."""
     worker = make_worker(WorkerType.OPENAI, base_url=upstream.base_url + suffix)
@@ -72,7 +74,9 @@ async def test_openai_base_url_with_and_without_version(
     assert [request.path for request in upstream.received] == ["/v1/models"]
 
 
-async def test_keys_are_used_in_turn(bench: "Bench", make_worker: Callable[..., Adapter]) -> None:
+async def test_keys_are_used_in_turn(
+    bench: "Bench", make_worker: Callable[..., ChatProvider]
+) -> None:
     """Each request takes the next key."""
     keys = (Secret("sk-1"), Secret("sk-2"))
     worker = make_worker(bench.dialect.type, base_url=bench.upstream.base_url, api_keys=keys)
@@ -86,7 +90,7 @@ async def test_keys_are_used_in_turn(bench: "Bench", make_worker: Callable[..., 
 
 
 async def test_one_good_key_is_health(
-    upstream: "Upstream", make_worker: Callable[..., Adapter]
+    upstream: "Upstream", make_worker: Callable[..., ChatProvider]
 ) -> None:
     """All keys are tried before a server that refuses them is called unhealthy."""
     keys = (Secret("sk-1"), Secret("sk-2"))

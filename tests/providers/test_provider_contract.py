@@ -10,7 +10,7 @@ from cortexd.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.worker import WorkerType
-from cortexd.providers.catalog import Adapter
+from cortexd.ports import ChatProvider
 
 if TYPE_CHECKING:
     from tests.providers.conftest import Bench
@@ -28,19 +28,19 @@ SCRIPTS: Final = {
 class Stage:
     """A provider, and a way to have it behave."""
 
-    def __init__(self, make: Callable[[str], Adapter]) -> None:
+    def __init__(self, make: Callable[[str], ChatProvider]) -> None:
         self.make = make
 
 
 @pytest.fixture(params=["scripted", "http"])
 def stage(
-    request: pytest.FixtureRequest, bench: "Bench", make_worker: Callable[..., Adapter]
+    request: pytest.FixtureRequest, bench: "Bench", make_worker: Callable[..., ChatProvider]
 ) -> Stage:
     """The scripted worker, and those behind HTTP."""
     if request.param == "scripted":
         return Stage(lambda conduct: make_worker(WorkerType.SCRIPTED, script=SCRIPTS[conduct]))
 
-    def make(conduct: str) -> Adapter:
+    def make(conduct: str) -> ChatProvider:
         match conduct:
             case "good":
                 bench.serve_good()

@@ -4,7 +4,7 @@ import hmac
 
 from cortexd.domain.secret import Secret
 from cortexd.http.doors.door import Door, DoorRequest, Responder
-from cortexd.http.json_door import answer_json
+from cortexd.http.doors.json_door import answer_json
 
 _SCHEME = "bearer "
 

@@ -3,7 +3,7 @@
 from cortexd.domain.secret import Secret
 from cortexd.http.admin.authentication import AdminOnly
 from cortexd.http.admin.documents import AdminDocuments
-from cortexd.http.json_door import Document, JsonDoor
+from cortexd.http.doors.json_door import Document, JsonDoor
 from cortexd.http.quart_app import Route
 
 

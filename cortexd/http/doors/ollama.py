@@ -9,7 +9,7 @@ import attrs
 from cortexd.domain.chat import Batch, Finished
 from cortexd.domain.errors import CortexError
 from cortexd.http.doors.chat_door import BeginAnswer, ChatDoor, Writer
-from cortexd.http.doors.listing import ListingDoor
+from cortexd.http.doors.json_door import JsonDoor
 from cortexd.http.doors.served_model import ServedModels
 from cortexd.http.error_responses import ollama_error
 from cortexd.pipeline.exchange import ChatService
@@ -93,13 +93,11 @@ def ollama_chat_door(
     return ChatDoor(OllamaDialect(wall_clock, clock), service, new_id)
 
 
-def ollama_tags_door(
-    served_models: ServedModels, *, new_id: Callable[[], str], wall_clock: Callable[[], float]
-) -> ListingDoor:
+def ollama_tags_door(served_models: ServedModels, *, wall_clock: Callable[[], float]) -> JsonDoor:
     """GET /api/tags. Size and digest are unknown here; a model of unknown age is the door's."""
     opened_s = wall_clock()
 
-    def describe() -> object:
+    def describe() -> tuple[int, object]:
         models = [
             {
                 "name": model.name,
@@ -111,14 +109,14 @@ def ollama_tags_door(
             }
             for model in served_models()
         ]
-        return {"models": models}
+        return 200, {"models": models}
 
-    return ListingDoor(describe, new_id)
+    return JsonDoor(describe)
 
 
-def ollama_version_door(version: str, *, new_id: Callable[[], str]) -> ListingDoor:
+def ollama_version_door(version: str) -> JsonDoor:
     """GET /api/version."""
-    return ListingDoor(lambda: {"version": version}, new_id)
+    return JsonDoor(lambda: (200, {"version": version}))
 
 
 def _rfc_3339(wall_s: float) -> str:

@@ -7,7 +7,7 @@ import attrs
 from cortexd.domain.chat import Batch, Finished
 from cortexd.domain.errors import CortexError
 from cortexd.http.doors.chat_door import BeginAnswer, ChatDoor, Writer
-from cortexd.http.doors.listing import ListingDoor
+from cortexd.http.doors.json_door import JsonDoor
 from cortexd.http.doors.served_model import ServedModels
 from cortexd.http.error_responses import openai_error
 from cortexd.pipeline.exchange import ChatService
@@ -81,13 +81,11 @@ def openai_chat_door(
     return ChatDoor(OpenAiDialect(new_id, wall_clock), service, new_id)
 
 
-def openai_models_door(
-    served_models: ServedModels, *, new_id: Callable[[], str], wall_clock: Callable[[], float]
-) -> ListingDoor:
+def openai_models_door(served_models: ServedModels, *, wall_clock: Callable[[], float]) -> JsonDoor:
     """GET /v1/models. A model of unknown age is as old as the door."""
     opened_s = wall_clock()
 
-    def describe() -> object:
+    def describe() -> tuple[int, object]:
         models = [
             {
                 "id": model.name,
@@ -97,6 +95,6 @@ def openai_models_door(
             }
             for model in served_models()
         ]
-        return {"object": "list", "data": models}
+        return 200, {"object": "list", "data": models}
 
-    return ListingDoor(describe, new_id)
+    return JsonDoor(describe)

@@ -68,7 +68,7 @@ class EmbeddedEngine:
             try:
                 weights = find_weights(self._settings)
             except EmbeddedUnavailable as unavailable:
-                self._address.withdraw(str(unavailable))
+                self._address.withdraw(str(unavailable), for_good=True)
                 await trio.sleep_forever()
             else:
                 await self._run_process(weights)

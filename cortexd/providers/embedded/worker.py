@@ -23,6 +23,9 @@ CHAT_PATH: Final = "/v1/chat/completions"
 HEALTH_PATH: Final = "/health"
 STREAM_TYPE: Final = "text/event-stream"
 
+RESTART_S: Final = 2.0
+"""How long an engine takes to come back, told to clients that find none."""
+
 
 class EmbeddedWorker:
     """A worker of type `embedded`.
@@ -69,7 +72,7 @@ class EmbeddedWorker:
     @asynccontextmanager
     async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
         """Ask for an answer from `model`; see `ChatProvider`."""
-        document = encode_request(self._with_system_prompt(request), model=model)
+        document = encode_request(self._with_defaults(request), model=model)
         # A word of llama.cpp's own, which OpenAI's dialect lacks.
         body = dumps(document | {"repeat_penalty": self._embedded.repeat_penalty})
         async with self._reach_engine().stream(
@@ -77,12 +80,15 @@ class EmbeddedWorker:
         ) as pieces:
             yield AnswerStream(self._settings.name, pieces, ChunkDecoder())
 
-    def _with_system_prompt(self, request: ChatRequest) -> ChatRequest:
-        brings_one = any(message.role is Role.SYSTEM for message in request.messages)
-        if brings_one or not self._embedded.system_prompt:
-            return request
-        prompt = Message(Role.SYSTEM, self._embedded.system_prompt)
-        return attrs.evolve(request, messages=(prompt, *request.messages))
+    def _with_defaults(self, request: ChatRequest) -> ChatRequest:
+        messages, sampling = request.messages, request.sampling
+        brings_one = any(message.role is Role.SYSTEM for message in messages)
+        if self._embedded.system_prompt and not brings_one:
+            messages = (Message(Role.SYSTEM, self._embedded.system_prompt), *messages)
+        if sampling.max_output_tokens is None:
+            limit = self._embedded.answer_tokens_max
+            sampling = attrs.evolve(sampling, max_output_tokens=limit)
+        return attrs.evolve(request, messages=messages, sampling=sampling)
 
     def _reach_engine(self) -> HttpClient:
         """The client of the engine that runs now.
@@ -91,7 +97,10 @@ class EmbeddedWorker:
         """
         socket = self._address.socket
         if socket is None:
-            raise WorkerFailed(self._settings.name, FailureKind.UNREACHABLE, self._address.reason)
+            name, reason = self._settings.name, self._address.reason
+            if self._address.is_coming:
+                raise WorkerFailed(name, FailureKind.OVERLOADED, reason, RESTART_S)
+            raise WorkerFailed(name, FailureKind.UNREACHABLE, reason)
         if self._client is None or self._client_socket != socket:
             # The one before needs no closing: it keeps no idle connections.
             self._client = HttpClient(

@@ -67,7 +67,7 @@ async def test_boot_is_not_delayed(
     assert machine.address.socket is None
     with pytest.raises(WorkerFailed) as caught:
         await machine.worker.health_check()
-    assert caught.value.kind is FailureKind.UNREACHABLE
+    assert caught.value.kind is FailureKind.OVERLOADED
     assert caught.value.detail == "the engine is starting"
 
     await machine.wait_ready()
@@ -133,7 +133,7 @@ async def test_death_of_the_engine(make_machine: Callable[..., "Machine"]) -> No
 
     with pytest.raises(WorkerFailed) as caught:
         await machine.worker.health_check()
-    assert caught.value.kind is FailureKind.UNREACHABLE
+    assert caught.value.kind is FailureKind.OVERLOADED
 
 
 async def test_death_in_the_midst_of_an_answer(

@@ -20,7 +20,7 @@ from cortexd.domain.chat import (
 )
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
-from cortexd.providers.catalog import Adapter
+from cortexd.ports import ChatProvider
 
 if TYPE_CHECKING:
     from tests.providers.conftest import Upstream
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_time
 
 
-async def _answer(worker: Adapter, request: ChatRequest) -> list[ChatEvent]:
+async def _answer(worker: ChatProvider, request: ChatRequest) -> list[ChatEvent]:
     async with worker.open_chat(request, model="smollm2") as stream:
         return [event async for batch in stream for event in batch]
 
