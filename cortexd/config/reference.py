@@ -22,6 +22,7 @@ from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers.catalog import DEFAULT_BASE_URL, default_priority
+from cortexd.providers.scripted import script
 
 _HERE, _ELSEWHERE = "http://127.0.0.1", "https://example.org"
 
@@ -72,7 +73,13 @@ def page() -> str:
         elif field.name in SECTIONS:
             settings = SECTIONS[field.name]
             parts += _table(f"[{field.name}]", field.name, attrs.fields(settings))
-    return "\n".join([*parts, _TAIL])
+    return "\n".join([*parts, _scripts(), _TAIL])
+
+
+def _scripts() -> str:
+    # The module that reads the language is where it is described.
+    _, _, description = (script.__doc__ or "").partition("\n\n")
+    return f"## Scripts\n\nWhat a worker of type `scripted` plays. {description}"
 
 
 def _top_level() -> "tuple[attrs.Attribute[Any], ...]":

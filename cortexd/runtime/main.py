@@ -32,7 +32,8 @@ def run(config: Config, *, log_format: str) -> int:
     try:
         listening = listen(config)
     except OSError as error:
-        print(f"cortexd: {error.strerror or error}", file=sys.stderr)  # noqa: T201  for people
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"cortexd: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201  for people
         return os.EX_TEMPFAIL if error.errno == errno.EADDRINUSE else os.EX_CONFIG
     return trio.run(_run_node, config, listening)
 

@@ -27,8 +27,8 @@ ENGINE_RESTARTS_MAX = 20
 def supervision_tree(app: Application) -> Supervisor:
     """The node as a tree."""
     return Supervisor(
-        ChildSpec("workers", partial(_workers, app)),
         ChildSpec("engines", partial(_engines, app)),
+        ChildSpec("workers", partial(_workers, app)),
         ChildSpec("doors", partial(_doors, app)),
         strategy=Strategy.ONE_FOR_ONE,
     )

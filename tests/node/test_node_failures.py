@@ -111,6 +111,8 @@ def test_a_killed_engine_is_back_within_five_seconds(start_daemon: Any) -> None:
     tree = daemon.admin("/admin/tree")
     (engines,) = [child for child in tree["children"] if child["path"].endswith("engines")]
     assert engines["children"][0]["restarts"] == 1
+    (line,) = [line for line in daemon.log.splitlines() if "child restarts" in line]
+    assert "was killed by signal 9" in line
 
 
 def test_a_killed_daemon_leaves_no_process_behind(start_daemon: Any) -> None:
@@ -177,6 +179,17 @@ def test_a_second_sigterm_ends_the_drain(start_daemon: Any) -> None:
         daemon.process.send_signal(signal.SIGTERM)
         _wait(lambda: "draining" in daemon.log, limit_s=5)
         assert daemon.stop(within_s=5.0) == 0
+
+
+def test_usr1_logs_the_supervision_tree(start_daemon: Any) -> None:
+    """A line for each node of it, and the daemon goes on."""
+    daemon = start_daemon(FAILING_FIRST)
+
+    daemon.process.send_signal(signal.SIGUSR1)
+
+    _wait(lambda: "root/doors/data-door" in daemon.log, limit_s=5)
+    assert daemon.log.count('"event": "supervision tree"') == 9
+    assert _ask(daemon.url).status_code == 200
 
 
 def test_a_taken_port_is_named(start_daemon: Any, tmp_path: Path) -> None:
