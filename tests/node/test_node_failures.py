@@ -259,3 +259,39 @@ def test_a_client_that_leaves_ends_the_upstream_request(start_daemon: Any) -> No
 
     _wait(lambda: daemon.admin("/admin/dashboard")["workers"][0]["in_flight"] == 0, limit_s=1)
     _wait(lambda: '"client_left"' in daemon.log, limit_s=1)
+
+
+def test_a_node_says_that_it_is_draining_before_it_closes(start_daemon: Any) -> None:
+    """During the pre-drain it still serves, but asks load balancers for no more."""
+    daemon = start_daemon(FAILING_FIRST, environ={"CORTEXD__NODE__PREDRAIN_SECONDS": "30"})
+
+    daemon.process.send_signal(signal.SIGTERM)
+    _wait(lambda: httpx.get(daemon.url + "/readyz").status_code == 503, limit_s=5)
+
+    assert httpx.get(daemon.url + "/readyz").json() == {"status": "draining"}
+    assert _ask(daemon.url).status_code == 200
+    assert daemon.stop(within_s=5.0) == 0
+
+
+def test_a_node_that_drains_takes_no_new_clients(start_daemon: Any) -> None:
+    """They are refused at once and can go elsewhere, while those inside are finished."""
+    daemon = start_daemon(ENDLESS, drain_s=600.0)
+    with httpx.stream(
+        "POST",
+        daemon.url + "/api/chat",
+        json={"messages": [{"role": "user", "content": "go"}]},
+    ) as answer:
+        pieces = answer.iter_bytes()
+        next(pieces)
+        daemon.process.send_signal(signal.SIGTERM)
+        _wait(lambda: _refuses(daemon.url), limit_s=5)
+        assert next(pieces)
+        assert daemon.stop(within_s=5.0) == 0
+
+
+def _refuses(url: str) -> bool:
+    try:
+        httpx.get(url + "/livez")
+    except httpx.ConnectError:
+        return True
+    return False
