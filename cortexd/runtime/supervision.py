@@ -11,55 +11,35 @@ from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
 from cortexd.actors.worker_pool import WORKER_POOL, WorkerPool
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
 from cortexd.runtime.application import Application
-from supervisor_tree import Backoff, ChildSpec, Strategy, Supervisor
+from supervisor_tree import Backoff, ChildSpec, Name, Strategy, Supervisor
 
-# An actor without backoff is back within a millisecond, so a crash costs next to nothing; more than
-# this is not bad luck but a bug, and the branch is built anew as a whole.
-ACTOR_RESTARTS_MAX = 30
-ACTOR_RESTARTS_WINDOW_S = 5.0
+DOORS = Name[Supervisor]("doors")
+ENGINES = Name[Supervisor]("engines")
+WORKERS = Name[Supervisor]("workers")
 
-# With this backoff an engine is restarted six times within any five seconds at most: a model that
-# cannot run keeps trying, ever more slowly, and never takes the node down.
+# Chats are served without any of the actors. One that cannot run keeps trying twice a second, in
+# the log for all to see: ending the node over it would end the chats as well.
+ACTOR_BACKOFF = Backoff(initial=0.01, factor=2.0, maximum=0.5, jitter=0.2, reset_after=10.0)
+
+# A model that cannot run keeps trying as well, but ever more slowly: loading it is no small thing.
 ENGINE_BACKOFF = Backoff(initial=0.1, factor=2.0, maximum=30.0, jitter=0.2, reset_after=60.0)
-ENGINE_RESTARTS_MAX = 20
+
+# A door may fail three times in five seconds. A node without doors is of no use to anybody, and its
+# service manager will do better with it.
+NO_SECOND_CHANCE = Backoff(give_up_after=0)
+
+# More than either of these backoffs lets happen in five seconds, for all children together.
+RESTARTS_MAX = 100
 
 
 def supervision_tree(app: Application) -> Supervisor:
-    """The node as a tree."""
+    """The node as a tree. It gives up when the doors do, and for nothing else."""
     return Supervisor(
-        ChildSpec("engines", partial(_engines, app)),
-        ChildSpec("workers", partial(_workers, app)),
-        ChildSpec("doors", partial(_doors, app)),
+        ChildSpec("engines", partial(_engines, app), name=ENGINES, backoff=ACTOR_BACKOFF),
+        ChildSpec("workers", partial(_workers, app), name=WORKERS, backoff=ACTOR_BACKOFF),
+        ChildSpec("doors", partial(_doors, app), name=DOORS, backoff=NO_SECOND_CHANCE),
         strategy=Strategy.ONE_FOR_ONE,
-    )
-
-
-def _workers(app: Application) -> Supervisor:
-    # rest_for_one: each of them starts from what those before it have published.
-    return Supervisor(
-        ChildSpec(
-            "worker-registry", partial(WorkerRegistry, app.roster, app.emit), name=WORKER_REGISTRY
-        ),
-        ChildSpec(
-            "worker-pool",
-            partial(WorkerPool, app.roster, app.board, app.view, app.config.pool.strategy),
-            name=WORKER_POOL,
-        ),
-        ChildSpec(
-            "health-monitor",
-            partial(
-                HealthMonitor,
-                app.roster,
-                app.board,
-                app.config.health,
-                chance=app.chance,
-                emit=app.emit,
-            ),
-            name=HEALTH_MONITOR,
-        ),
-        strategy=Strategy.REST_FOR_ONE,
-        max_restarts=ACTOR_RESTARTS_MAX,
-        max_seconds=ACTOR_RESTARTS_WINDOW_S,
+        max_restarts=RESTARTS_MAX,
     )
 
 
@@ -68,7 +48,22 @@ def _engines(app: Application) -> Supervisor:
     return Supervisor(
         *(ChildSpec(name, engine, backoff=ENGINE_BACKOFF) for name, engine in app.engines.items()),
         strategy=Strategy.ONE_FOR_ONE,
-        max_restarts=ENGINE_RESTARTS_MAX,
+        max_restarts=RESTARTS_MAX,
+    )
+
+
+def _workers(app: Application) -> Supervisor:
+    # rest_for_one: each of them starts from what those before it have published.
+    config, roster, board, view = app.config, app.roster, app.board, app.view
+    registry = partial(WorkerRegistry, roster, app.emit)
+    pool = partial(WorkerPool, roster, board, view, config.pool.strategy)
+    monitor = partial(HealthMonitor, roster, board, config.health, chance=app.chance, emit=app.emit)
+    return Supervisor(
+        ChildSpec("worker-registry", registry, name=WORKER_REGISTRY, backoff=ACTOR_BACKOFF),
+        ChildSpec("worker-pool", pool, name=WORKER_POOL, backoff=ACTOR_BACKOFF),
+        ChildSpec("health-monitor", monitor, name=HEALTH_MONITOR, backoff=ACTOR_BACKOFF),
+        strategy=Strategy.REST_FOR_ONE,
+        max_restarts=RESTARTS_MAX,
     )
 
 

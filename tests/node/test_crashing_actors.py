@@ -1,4 +1,4 @@
-"""Any actor may crash under load without a client noticing."""
+"""Any actor, and any branch but the doors, may crash under load without a client noticing."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -16,8 +16,16 @@ from cortexd.actors.worker_registry import WORKER_REGISTRY
 from cortexd.config.load import load
 from cortexd.runtime.application import build_application
 from cortexd.runtime.listening import Listening, listen
-from cortexd.runtime.supervision import supervision_tree
-from supervisor_tree import ChildStarted, Event, Name, NodeSnapshot, open_tree, whereis
+from cortexd.runtime.supervision import DOORS, ENGINES, WORKERS, supervision_tree
+from supervisor_tree import (
+    ChildStarted,
+    Event,
+    Name,
+    NodeSnapshot,
+    RestartIntensityExceeded,
+    open_tree,
+    whereis,
+)
 from supervisor_tree.testing import crash
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
@@ -103,14 +111,41 @@ async def _started(events: AsyncIterator[Event], path: str) -> None:
             return
 
 
-@pytest.mark.parametrize("name", [WORKER_REGISTRY, WORKER_POOL, HEALTH_MONITOR], ids=str)
-async def test_twenty_crashes_of_an_actor_cut_no_stream_and_fail_no_request(
-    listening: tuple[Any, Listening], name: Name[Any]
+async def test_a_node_whose_doors_keep_crashing_gives_up(
+    listening: tuple[Any, Listening],
 ) -> None:
-    """Eight clients stream without a break while the actor crashes again and again."""
+    """Three restarts, and then the whole tree ends: its service manager knows what to do."""
+    config, opened = listening
+    with trio.fail_after(60), pytest.raises(RestartIntensityExceeded) as caught:
+        async with open_tree(supervision_tree(build_application(config, opened))) as tree:
+            for _ in range(4):
+                doors = whereis(DOORS).started_value
+                (door,) = [child for child in doors.which_children() if child.id == "data-door"]
+                async with tree.events() as events:
+                    await crash(door.ref)
+                    await _started(events, "root/doors/data-door")
+
+    assert caught.value.child_id == "doors"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        (WORKER_REGISTRY, "root/workers/worker-registry"),
+        (WORKER_POOL, "root/workers/worker-pool"),
+        (HEALTH_MONITOR, "root/workers/health-monitor"),
+        (WORKERS, "root/workers"),
+        (ENGINES, "root/engines"),
+    ],
+    ids=str,
+)
+async def test_twenty_crashes_cut_no_stream_and_fail_no_request(
+    listening: tuple[Any, Listening], name: Name[Any], path: str
+) -> None:
+    """Eight clients stream without a break while an actor, or a supervisor, keeps crashing."""
     config, opened = listening
     app = build_application(config, opened)
-    load, path = Load(opened.data_addresses[0]), f"root/workers/{name}"
+    load = Load(opened.data_addresses[0])
 
     with trio.fail_after(60):
         async with open_tree(supervision_tree(app)) as tree:
