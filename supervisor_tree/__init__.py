@@ -2,6 +2,21 @@
 
 A supervisor is a task with a nursery; the names are those of OTP, the mechanics those of Trio:
 deadlines instead of timeout arguments, cancel scopes instead of exit signals.
+
+Where this differs from OTP:
+
+- Giving up is an exception, and a failure for the parent: transient supervisors are restarted, too.
+- Nothing can be killed against its will. A child that ignores even its cancellation is reported
+  (`ChildStuck`) and waited for at the very end, while its siblings and its successor go on.
+- References wait while a child is being restarted; `pinned()` ones behave like a pid.
+- Mailboxes are bounded: a call waits for room, a cast is refused.
+- A `ReplyError` is an answer and no crash. Calls of callers that have gone are not served.
+- Stopping discards queued messages, unless the actor's class says `drain`.
+- Calls in a circle and requests that could never be served fail at once.
+- Cancelling `start_child()` undoes it. A start is limited to 30 s by default.
+- The restart intensity is 3 in 5 s by default, measured in fractions of seconds; restarts may be
+  spread out by a `Backoff`.
+- `which_children()` lists in start order; unknown keywords are errors.
 """
 
 from supervisor_tree.actor import Actor as Actor

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Token
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from supervisor_tree.crash_capture import capture_crash
-from supervisor_tree.errors import NoProc, ReplyError
+from supervisor_tree.errors import InvalidSpec, NoProc, ReplyError
 from supervisor_tree.exit_reason import Circumstances, Exit, ExitKind, conclude, unwrap
 from supervisor_tree.mailbox import Mailbox, MailboxLimits
-from supervisor_tree.message import Call, Handling, Message, current_handling
+from supervisor_tree.message import (
+    Call,
+    Handling,
+    Message,
+    Propagated,
+    current_handling,
+    method_name,
+)
 from supervisor_tree.reply import Reply
 from supervisor_tree.timer import Down, Monitor, Timer
+from supervisor_tree.validation import is_count
 
 if TYPE_CHECKING:
     from supervisor_tree.actor import Actor
@@ -35,6 +42,8 @@ class ActorLoop:
     """Runs one incarnation of an actor."""
 
     def __init__(self, actor: Actor, incarnation: Incarnation) -> None:
+        if not is_count(actor.mailbox_size) or actor.mailbox_size == 0:
+            raise InvalidSpec(f"{incarnation.slot.path}: mailbox_size must be at least 1")
         self._actor = actor
         self._incarnation = incarnation
         self.mailbox = Mailbox(
@@ -109,7 +118,7 @@ class ActorLoop:
     async def _live(self) -> None:
         path = self._incarnation.slot.path
         async with trio.open_nursery() as self._machinery:
-            self._machinery.start_soon(self.mailbox.reap, name=f"{path} call timeouts")
+            self._machinery.start_soon(self.mailbox.unanswered.reap, name=f"{path} call timeouts")
             async with trio.open_nursery() as helpers:
                 self._actor.nursery = self.mailbox.helpers = helpers
                 await self._run(Handling(self._incarnation, "on_start"), self._actor.on_start)
@@ -154,8 +163,7 @@ class ActorLoop:
                 raise error
         finally:
             # Inside `finally`, so that an error in on_stop keeps the crash as its context.
-            on_stop = partial(self._actor.on_stop, end)
-            await self._run(Handling(self._incarnation, "on_stop"), on_stop)
+            await self._run(Handling(self._incarnation, "on_stop"), self._actor.on_stop, end)
 
     async def _handle(self, message: Message) -> None:
         call = message if isinstance(message, Call) else None
@@ -164,12 +172,11 @@ class ActorLoop:
         deferred = call is not None and call.deferred
         if call is not None and call.deferred:
             args = (Reply[Any](call, self.mailbox), *args)
-        restore = [(variable, variable.set(value)) for variable, value in message.propagated]
+        if message.propagated:
+            method = partial(_run_with_context, message.propagated, method)
         try:
-            result = await self._run(
-                Handling(self._incarnation, message.name, call),
-                partial(method, *args, **message.kwargs),
-            )
+            handling = Handling(self._incarnation, method_name(message.method), call)
+            result = await self._run(handling, method, *args, **message.kwargs)
         except self._reply_errors as error:
             # To those who cast, a reply means nothing, whether good or bad.
             if call is not None:
@@ -185,16 +192,17 @@ class ActorLoop:
                 call.settle(result)
         finally:
             self.mailbox.handled += 1
-            _restore(restore)
 
-    async def _run(self, handling: Handling, run: Callable[[], Awaitable[Any]]) -> Any:
+    async def _run(
+        self, handling: Handling, run: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+    ) -> Any:
         token = current_handling.set(handling)
         self.mailbox.handling = handling
         try:
             if self._actor.max_handler_time == math.inf:
-                return await run()
+                return await run(*args, **kwargs)
             with trio.move_on_after(self._actor.max_handler_time):
-                return await run()
+                return await run(*args, **kwargs)
         finally:
             handling.active = False
             self.mailbox.handling = None
@@ -206,18 +214,29 @@ class ActorLoop:
         raise AssertionError  # pragma: no cover
 
 
-def _restore(variables: list[tuple[Any, Token[Any]]]) -> None:
-    for variable, token in reversed(variables):
-        variable.reset(token)
+async def _run_with_context(
+    context: Propagated, run: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+) -> Any:
+    restore = [(variable, variable.set(value)) for variable, value in context]
+    try:
+        return await run(*args, **kwargs)
+    finally:
+        for variable, token in restore:
+            variable.reset(token)
 
 
 def _bind(actor: Actor, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Bind a method as Python itself would: overridden in a subclass means overridden here."""
-    if getattr(method, "__self__", None) is actor:
-        return method
     cls = type(actor)
     name = getattr(method, "__name__", "")
-    if any(vars(base).get(name) is method for base in cls.__mro__):
-        bound: Callable[..., Awaitable[Any]] = getattr(actor, name)
-        return bound
-    return partial(method, actor)
+    bound: Callable[..., Awaitable[Any]]
+    # The first test is all that is needed mostly, and much faster than the second.
+    if getattr(cls, name, None) is method or any(
+        vars(base).get(name) is method for base in cls.__mro__
+    ):
+        bound = getattr(actor, name)
+    elif getattr(method, "__self__", None) is actor:
+        bound = method
+    else:
+        bound = partial(method, actor)
+    return bound

@@ -31,15 +31,19 @@ class Address(Protocol):
     @property
     def tree(self) -> Tree:
         """The tree it belongs to."""
+        ...
 
     def find(self) -> Slot | None:
         """Find the slot, if there is one now."""
+        ...
 
     def latest(self) -> Incarnation | None:
         """Find the incarnation that runs or ran last."""
+        ...
 
     def may_come_back(self) -> bool:
         """Whether waiting for a running incarnation makes sense."""
+        ...
 
 
 @attrs.frozen
@@ -132,11 +136,13 @@ class ActorRef(Generic[A]):
     async def wait_exit(self) -> Exit:
         """Wait for the end of the present incarnation, or return the last one's.
 
-        Errors: NoProc if nothing ever ran there.
+        Errors: NoProc if nothing ever ran there; CallCycle from inside the child.
         """
         incarnation = self._address.latest()
         if incarnation is None:
             self._nobody()
+        if incarnation.is_alive and self._is_inside(incarnation):
+            raise CallCycle(f"{incarnation.slot.path} cannot wait for its own end")
         await incarnation.done.wait()
         if incarnation.exit is None:  # pragma: no cover  # done is set after exit
             raise AssertionError("ended without an exit")
@@ -210,6 +216,8 @@ class ActorRef(Generic[A]):
             self._check_cycle()
             slot = self._address.find()
             if slot is None or not self._address.may_come_back():
+                # Where caller and receiver are cancelled together, Cancelled is the answer.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 if self._living() is not None:
                     raise ActorStopped(f"{self} is stopping")
                 self._nobody()

@@ -1,61 +1,32 @@
 """What all supervisors share: one nursery, one serial driver, an ordered end.
 
 Everything that changes the set of children happens in the driver, one thing after the other: exits
-of children, requests, restarts that are due. Everybody else only posts to it, and posting never
-waits, so it is legal while being cancelled.
+of children, requests, restarts that are due. Everybody else only posts to its inbox.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import attrs
 import trio
 
 from supervisor_tree.actor_ref import ActorRef
 from supervisor_tree.child_runner import ChildRunner
-from supervisor_tree.child_spec import AutoShutdown, Restart, Strategy
-from supervisor_tree.errors import InvalidSpec, SupervisorDown, WouldDeadlock
+from supervisor_tree.child_spec import Restart
+from supervisor_tree.errors import SupervisorDown, WouldDeadlock
 from supervisor_tree.events import Escalated, StopRequested
 from supervisor_tree.exit_reason import unwrap
+from supervisor_tree.inbox import Inbox
 from supervisor_tree.incarnation import Incarnation
 from supervisor_tree.request import Request, incarnations_around
-from supervisor_tree.restart_intensity import RestartIntensity
 from supervisor_tree.restart_plan import Verdict, ends_supervisor, verdict
 from supervisor_tree.restarter import Restarter
 from supervisor_tree.root import run_root
 from supervisor_tree.service import SupervisorService
 from supervisor_tree.slot import ChildInfo, ChildState, Counts, Slot
+from supervisor_tree.supervisor_policy import Policy
 from supervisor_tree.tree import Tree
-from supervisor_tree.validation import is_number
-
-
-@attrs.frozen(kw_only=True)
-class Policy:
-    """How a supervisor treats its children. Errors: InvalidSpec."""
-
-    strategy: Strategy = Strategy.ONE_FOR_ONE
-    max_restarts: int = 3
-    max_seconds: float = 5.0
-    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
-    kill_grace: float = 5.0
-    keeps_stopped: bool = True  # children that have ended for good stay listed
-
-    def __attrs_post_init__(self) -> None:
-        self.intensity()
-        if not isinstance(self.strategy, Strategy):
-            raise InvalidSpec(f"strategy must be a Strategy, not {self.strategy!r}")
-        if not isinstance(self.auto_shutdown, AutoShutdown):
-            raise InvalidSpec(f"auto_shutdown must be an AutoShutdown, not {self.auto_shutdown!r}")
-        if not is_number(self.kill_grace) or not 0 <= self.kill_grace < math.inf:
-            raise InvalidSpec(f"kill_grace must be finite, not {self.kill_grace!r}")
-
-    def intensity(self) -> RestartIntensity:
-        """Make a fresh budget of restarts."""
-        return RestartIntensity(max_restarts=self.max_restarts, max_seconds=self.max_seconds)
 
 
 class BaseSupervisor(SupervisorService):
@@ -68,8 +39,7 @@ class BaseSupervisor(SupervisorService):
         self._restarter: Restarter | None = None
         self._intensity = policy.intensity()
         self._shield = trio.CancelScope(shield=True)
-        self._inbox: deque[Incarnation | Request] = deque()
-        self._posted = trio.Event()
+        self._inbox = Inbox()
         self._stopping = False
         self._failure: BaseException | None = None
 
@@ -103,10 +73,10 @@ class BaseSupervisor(SupervisorService):
             return
         self._stopping = True
         self._emit(StopRequested)
-        self._refuse_requests()
+        self._inbox.refuse(SupervisorDown, "the supervisor is stopping")
         if self._runner is not None:
             self._runner.abort_start()
-        self._posted.set()
+        self._inbox.wake()
 
     async def _live(self, incarnation: Incarnation) -> None:
         incarnation.on_kill = self._kill
@@ -127,7 +97,7 @@ class BaseSupervisor(SupervisorService):
                 nursery,
                 kill_grace=self._policy.kill_grace,
                 on_stop=self._refuse_requests_from,
-                on_exit=self._post,
+                on_exit=self._inbox.post,
                 on_fatal=self._give_up,
             )
             self._restarter = Restarter(
@@ -166,12 +136,12 @@ class BaseSupervisor(SupervisorService):
         self._slot = incarnation.slot
         self._intensity = self._policy.intensity()
         self._shield = trio.CancelScope(shield=True)
-        self._inbox.clear()
+        self._inbox = Inbox()
         self._stopping = False
         self._failure = None
 
     def _leave(self) -> None:
-        self._refuse_requests()
+        self._inbox.refuse(SupervisorDown, "the supervisor has ended")
         if self._slot is not None:
             for child in tuple(self._slot.children.values()):
                 if child.is_static:
@@ -205,21 +175,17 @@ class BaseSupervisor(SupervisorService):
                 if not self._inbox:
                     await self._retry(restarter)
             else:
-                await self._wait_posted(min(restarter.next_due, self._intensity.expires_at))
+                until = min(restarter.next_due, self._intensity.expires_at)
+                await self._inbox.wait_arrival(until=until)
+                self._intensity.forget(now=trio.current_time())
 
     async def _handle_next(self, runner: ChildRunner, restarter: Restarter) -> None:
         # A method of its own, so that no variable of the idle driver keeps a dead child alive.
-        item = self._inbox.popleft()
+        item = self._inbox.take()
         if isinstance(item, Request):
             await item.perform(runner.abort_start)
         else:
             await self._handle_exit(item, restarter)
-
-    async def _wait_posted(self, deadline: float) -> None:
-        self._posted = trio.Event()
-        with trio.move_on_at(deadline):
-            await self._posted.wait()
-        self._intensity.forget(now=trio.current_time())
 
     async def _retry(self, restarter: Restarter) -> None:
         slot = restarter.due(now=trio.current_time())
@@ -277,10 +243,6 @@ class BaseSupervisor(SupervisorService):
 
     # --- requests
 
-    def _post(self, item: Incarnation | Request) -> None:
-        self._inbox.append(item)
-        self._posted.set()
-
     async def _ask(
         self,
         operation: Callable[[], Awaitable[Any]],
@@ -291,6 +253,8 @@ class BaseSupervisor(SupervisorService):
         """Have the driver do something; `waits_for` is the child whose end that includes."""
         slot = self._running_slot()
         if self._stopping:
+            # Where requester and supervisor are cancelled together, Cancelled is the answer.
+            await trio.lowlevel.checkpoint_if_cancelled()
             raise SupervisorDown(f"{slot.path} is stopping")
         for incarnation in incarnations_around():
             is_child = incarnation.slot.parent is slot and incarnation.is_alive
@@ -299,7 +263,7 @@ class BaseSupervisor(SupervisorService):
             if incarnation.slot is waits_for:
                 raise WouldDeadlock(f"{incarnation.slot.path} cannot wait for its own end")
         request = Request(operation, rolls_back=rolls_back)
-        self._post(request)
+        self._inbox.post(request)
         return await request.wait()
 
     async def _start_on_request(self, slot: Slot, *, forget: bool) -> ActorRef[Any]:
@@ -313,6 +277,8 @@ class BaseSupervisor(SupervisorService):
                 slot.remove()
             else:
                 slot.halt()
+            if self._stopping:
+                raise SupervisorDown("the supervisor is stopping") from error
             raise error
         if slot.state is ChildState.STARTING:
             self._retire(slot)  # it declined
@@ -326,18 +292,11 @@ class BaseSupervisor(SupervisorService):
         if slot.incarnation is not None:
             await self._runner.stop(slot.incarnation)
 
-    def _refuse_requests(self) -> None:
-        for item in self._inbox:
-            if isinstance(item, Request):
-                item.fail(SupervisorDown("the supervisor is stopping"))
-
     def _refuse_requests_from(self, incarnation: Incarnation) -> None:
         """Free a child that is to stop from waiting for its turn, which would come too late."""
-        if self._stopping:
-            return  # all have been refused already
-        for item in self._inbox:
-            if isinstance(item, Request) and incarnation in item.issuers:
-                item.fail(WouldDeadlock(f"{incarnation.slot.path} is being stopped"))
+        if not self._stopping:  # otherwise all have been refused already
+            why = f"{incarnation.slot.path} is being stopped"
+            self._inbox.refuse_from(incarnation, WouldDeadlock, why)
 
     def _running_slot(self) -> Slot:
         if self._slot is None:

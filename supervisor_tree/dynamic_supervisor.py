@@ -11,12 +11,13 @@ from typing import Any, TypeVar, cast
 import trio
 
 from supervisor_tree.actor_ref import ActorRef
-from supervisor_tree.base_supervisor import BaseSupervisor, Policy
+from supervisor_tree.base_supervisor import BaseSupervisor
 from supervisor_tree.child_runner import ChildRunner
 from supervisor_tree.child_spec import AutoShutdown, ChildSpec, check_children
 from supervisor_tree.errors import ChildNotFound, InvalidSpec, MaxChildren
 from supervisor_tree.service import Service
 from supervisor_tree.slot import Slot
+from supervisor_tree.supervisor_policy import Policy
 from supervisor_tree.validation import is_count
 
 A = TypeVar("A")

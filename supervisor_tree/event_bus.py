@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from typing import Self
 
@@ -57,18 +57,22 @@ class EventBus:
     def __init__(self) -> None:
         self._hooks: list[Callable[[Event], None]] = []
         self._streams: list[EventStream] = []
+        self._closed = False
 
     def add_hook(self, hook: Callable[[Event], None]) -> None:
         """Call `hook` with each event from now on; one that raises is logged and removed."""
         self._hooks.append(hook)
 
     @contextmanager
-    def stream(self, *, buffer: int) -> Iterator[EventStream]:
+    def stream(self, *, buffer: int) -> Generator[EventStream, None, None]:
         """Open a stream of the events from now on, which ends with the block."""
         if buffer < 1:
             raise ValueError(f"buffer must be at least 1, not {buffer}")
         stream = EventStream(buffer=buffer)
-        self._streams.append(stream)
+        if self._closed:
+            stream._close()  # noqa: SLF001  # bus and stream are one mechanism
+        else:
+            self._streams.append(stream)
         try:
             yield stream
         finally:
@@ -89,7 +93,8 @@ class EventBus:
             stream._put(event)  # noqa: SLF001  # see stream()
 
     def close(self) -> None:
-        """End all streams: there will be no further events."""
+        """End all streams, those opened later, too: there will be no further events."""
+        self._closed = True
         for stream in self._streams:
             stream._close()  # noqa: SLF001  # see stream()
         self._streams.clear()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from supervisor_tree.exit_reason import Circumstances, Exit, conclude
+from supervisor_tree.exit_reason import Circumstances, Exit, ExitKind, conclude
 
 if TYPE_CHECKING:
     from supervisor_tree.mailbox import Mailbox
@@ -92,6 +92,9 @@ class Incarnation(trio.TaskStatus[Any]):
             return
         self.killed = True
         self.error = error or self.error
+        if self.mailbox is not None:
+            # Not only when it has ended: a handler behind a shield may take its time.
+            self.mailbox.bury(Exit(ExitKind.KILLED, self.error))
         self.scope.cancel(reason="killed")
         if self.on_kill is not None:
             self.on_kill()

@@ -6,19 +6,20 @@ their messages. Whatever ends an actor ends in `bury`, so no caller can be forgo
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
-from supervisor_tree.errors import ActorDied, ActorStopped, CallFailed, CallTimeout, MailboxFull
+from supervisor_tree.errors import ActorDied, ActorStopped, CallFailed, MailboxFull
 from supervisor_tree.events import MailboxFullEvent
 from supervisor_tree.exit_reason import Exit, ExitKind
 from supervisor_tree.message import Call, Handling, Message, Parked
+from supervisor_tree.unanswered_calls import UnansweredCalls
 
 if TYPE_CHECKING:
     from supervisor_tree.incarnation import Incarnation
@@ -45,9 +46,8 @@ class Mailbox:
         self._urgent: deque[Message] = deque()
         self._queue: OrderedDict[Message, None] = OrderedDict()
         self._waiting: OrderedDict[Parked, None] = OrderedDict()
-        self._unanswered: dict[Call, None] = {}
         self._reader: trio.lowlevel.Task | None = None
-        self._reaper: trio.lowlevel.Task | None = None
+        self.unanswered = UnansweredCalls(incarnation, limits.call_timeout)
         self._told_full = False
         self.is_open = True
         self.helpers: trio.Nursery | None = None  # the actor's own nursery
@@ -67,11 +67,6 @@ class Mailbox:
         return bool(self._urgent or self._queue)
 
     @property
-    def call_timeout(self) -> float:
-        """Seconds after which a call fails whose caller has set no nearer deadline."""
-        return self._limits.call_timeout
-
-    @property
     def is_full(self) -> bool:
         """Whether new messages have to wait or be refused."""
         return len(self._queue) >= self._limits.messages_max
@@ -83,7 +78,8 @@ class Mailbox:
         if self.is_full:
             self._note_full()
             raise MailboxFull(f"{self._incarnation.slot.path}: {self.depth} messages are queued")
-        self._stamp(message)
+        if self._limits.propagate:
+            self._stamp(message)
         self._accept(message)
 
     def put_system(self, message: Message) -> None:
@@ -113,9 +109,7 @@ class Mailbox:
         Errors: CallFailed and whatever the handler replies with. Cancellation: a message that is
         still queued is taken back; a handler that runs already finishes, its reply is dropped.
         """
-        self._unanswered[call] = None
-        if reap and self._limits.call_timeout < math.inf:
-            self._set_deadline(call)
+        self.unanswered.add(call, reap=reap)
         self._enqueue(call)
         return await call.wait_settled(self._forget)
 
@@ -138,7 +132,8 @@ class Mailbox:
         if not self._queue:
             return None
         message = self._queue.popitem(last=False)[0]
-        self._admit_waiting()
+        if self._told_full or self._waiting:
+            self._admit_waiting()
         return message
 
     async def wait(self) -> None:
@@ -157,74 +152,50 @@ class Mailbox:
 
     def seal(self) -> None:
         """Take nothing new; what is queued will still be served."""
-        self.is_open = False
-        self._fail_all(self._waiting, self._stopped_error)
-        self._incarnation.slot.announce()
+        self._shut(self._stopped_error)
 
     def close(self, exit: Exit) -> None:  # noqa: A002  # the glossary's word
         """Take nothing new and turn away what is queued; a call being served may still finish."""
-        self.seal()
+        failure = self._stopped_error
+        if exit.kind not in _GOOD_ENDS:
+            failure = partial(self._died_error, exit)
+        self._shut(failure)
         lost = [message for message in self._queue if not isinstance(message, Call)]
         queued = [message for message in self._queue if isinstance(message, Call)]
         self._queue.clear()
         self._urgent.clear()
-        if exit.kind in _GOOD_ENDS:
-            self._fail_all(queued, self._stopped_error)
-        else:
-            self._fail_all(queued, lambda: self._died_error(exit))
+        self._fail_all(queued, failure)
         if lost:
-            slot = self._incarnation.slot
-            slot.tree.dead_letter(
-                slot, lost[0].name, incarnation=self._incarnation.number, count=len(lost)
-            )
+            slot, number = self._incarnation.slot, self._incarnation.number
+            slot.tree.dead_letter(slot, lost[0].name, incarnation=number, count=len(lost))
 
     def bury(self, exit: Exit) -> None:  # noqa: A002  # the glossary's word
         """The actor has ended: nobody gets an answer any more."""
         self.close(exit)
-        self._fail_all(self._unanswered, lambda: self._died_error(exit))
+        self._fail_all(self.unanswered, partial(self._died_error, exit))
 
     def died(self, call: Call, exit: Exit) -> None:  # noqa: A002  # the glossary's word
         """Tell one caller that its reply will never come."""
         call.fail(self._died_error(exit))
 
-    # --- timeouts: one task for all calls instead of a cancel scope for each
-
-    async def reap(self) -> None:
-        """Fail calls that have waited for too long; runs beside the actor until cancelled."""
-        while True:
-            # All of them wait equally long, so the oldest is always the next to expire.
-            first = next((call for call in self._unanswered if call.deadline is not None), None)
-            if first is None or first.deadline is None:
-                await self._wait_for_calls()
-            elif first.deadline > trio.current_time():
-                await trio.sleep_until(first.deadline)
-            else:
-                first.fail(CallTimeout(f"{self._incarnation.slot.path}.{first.name}: no reply"))
-
-    def _set_deadline(self, call: Call) -> None:
-        call.deadline = trio.current_time() + self._limits.call_timeout
-        if self._reaper is not None:
-            trio.lowlevel.reschedule(self._reaper)
-            self._reaper = None
-
-    async def _wait_for_calls(self) -> None:
-        self._reaper = trio.lowlevel.current_task()
-
-        def abort(_raise_cancel: Callable[[], Any]) -> trio.lowlevel.Abort:
-            self._reaper = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abort)
-
     # --- inside
+
+    def _shut(self, failure: Callable[[], CallFailed]) -> None:
+        self.is_open = False
+        self._fail_all(self._waiting, failure)
+        # Those who would call now have to find out whether to wait for the next incarnation.
+        self._incarnation.slot.announce()
 
     def _accept(self, message: Message) -> None:
         self._queue[message] = None
-        self.depth_max = max(self.depth_max, len(self._queue))
+        depth = len(self._queue)
+        if depth > self.depth_max:  # noqa: PLR1730  # max() costs twice as much, for each message
+            self.depth_max = depth
         self._wake_reader()
 
     def _enqueue(self, message: Parked) -> None:
-        self._stamp(message)
+        if self._limits.propagate:
+            self._stamp(message)
         if self.is_full:
             self._note_full()
             self._waiting[message] = None
@@ -241,15 +212,15 @@ class Mailbox:
 
     def _forget(self, message: Parked) -> None:
         """The sender does not wait any more, for whatever reason."""
-        self._waiting.pop(message, None)
+        if self._waiting:
+            self._waiting.pop(message, None)
         if isinstance(message, Call):
-            self._unanswered.pop(message, None)
+            self.unanswered.discard(message)
             self.withdraw(message)
 
     def _stamp(self, message: Message) -> None:
-        if self._limits.propagate:
-            found = ((variable, variable.get(_MISSING)) for variable in self._limits.propagate)
-            message.propagated = tuple(pair for pair in found if pair[1] is not _MISSING)
+        found = ((variable, variable.get(_MISSING)) for variable in self._limits.propagate)
+        message.propagated = tuple(pair for pair in found if pair[1] is not _MISSING)
 
     def _note_full(self) -> None:
         self.times_full += 1

@@ -22,13 +22,12 @@ Propagated = tuple[tuple[ContextVar[Any], Any], ...]
 class Handling:
     """One run of a handler; inactive as soon as the handler has returned."""
 
-    __slots__ = ("active", "call", "incarnation", "method", "since", "task")
+    __slots__ = ("active", "call", "incarnation", "method", "since")
 
     def __init__(self, incarnation: Incarnation, method: str, call: Call | None = None) -> None:
         self.incarnation = incarnation
         self.method = method
         self.call = call
-        self.task = trio.lowlevel.current_task()
         self.since = trio.current_time()
         self.active = True
 
@@ -51,13 +50,14 @@ def handling_that_waits() -> Handling | None:
 
 
 def _belongs_to(task: trio.lowlevel.Task, handling: Handling) -> bool:
-    if task is handling.task:
+    handlers_task = handling.incarnation.task
+    if task is handlers_task:
         return True
     mailbox = handling.incarnation.mailbox
     helpers = mailbox.helpers if mailbox is not None else None
     nursery = task.parent_nursery
     while nursery is not None and nursery is not helpers:
-        if nursery.parent_task is handling.task:
+        if nursery.parent_task is handlers_task:
             return True
         nursery = nursery.parent_task.parent_nursery
     return False
@@ -71,6 +71,11 @@ def waits_for(handling: Handling | None, target: Incarnation) -> bool:
         call = handling.call
         handling = call.caller if call is not None and call.pending else None
     return False
+
+
+def method_name(method: Handler) -> str:
+    """Name a method, for people."""
+    return getattr(method, "__name__", None) or repr(method)
 
 
 class Message:
@@ -87,7 +92,7 @@ class Message:
     @property
     def name(self) -> str:
         """The method's name, for people."""
-        return getattr(self.method, "__name__", repr(self.method))
+        return method_name(self.method)
 
 
 class Parked(Message):
@@ -148,7 +153,7 @@ class Parked(Message):
 class Call(Parked):
     """A message whose sender waits for the reply."""
 
-    __slots__ = ("caller", "deadline", "deferred")
+    __slots__ = ("caller", "deferred")
 
     def __init__(
         self,
@@ -161,4 +166,3 @@ class Call(Parked):
         super().__init__(method, args, kwargs)
         self.deferred = deferred
         self.caller = handling_that_waits()
-        self.deadline: float | None = None

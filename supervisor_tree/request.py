@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import trio
 
-from supervisor_tree.errors import SupervisionError
+from supervisor_tree.errors import SupervisionError, SupervisorDown
 from supervisor_tree.incarnation import Incarnation, current_incarnation
 
 
@@ -56,6 +56,8 @@ class Request:
                     with trio.CancelScope(shield=True):  # bounded by the child's shutdown time
                         await self._done.wait()
         if self._error is not None:
+            # The supervisor may be stopping because the requester's scope is cancelled, too.
+            await trio.lowlevel.checkpoint_if_cancelled()
             raise self._error
         return self._result
 
@@ -64,8 +66,11 @@ class Request:
         if self._cancelled or self._done.is_set():
             return
         self._abort = abort
+        # What remains if the driver is killed in the middle.
+        self._error = SupervisorDown("the supervisor was killed")
         try:
             self._result = await self._operation()
+            self._error = None
         except SupervisionError as error:
             self._error = error
         finally:

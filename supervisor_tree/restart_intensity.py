@@ -14,7 +14,6 @@ import attrs
 from supervisor_tree.errors import InvalidSpec
 from supervisor_tree.validation import is_count, is_number
 
-
 _EXPIRY_MARGIN_S: Final = 1.0
 
 

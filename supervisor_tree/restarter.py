@@ -93,8 +93,7 @@ class Restarter:
         delay = 0.0
         if slot.spec.backoff is not None:
             delay = backoff.delay(slot.failures_in_a_row, self._supervisor.tree.chance)
-        slot.next_restart_at = trio.current_time() + delay
-        self._pending[slot] = slot.next_restart_at
+        self._pending[slot] = slot.next_restart_at = trio.current_time() + delay
         slot.tree.emit(
             RestartScheduled,
             slot,

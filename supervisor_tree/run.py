@@ -17,7 +17,7 @@ from supervisor_tree.root import run_root
 from supervisor_tree.tree import Tree, current_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncGenerator, Collection
     from signal import Signals
     from types import TracebackType
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_tree(root: Supervisor) -> AsyncIterator[Tree]:
+async def open_tree(root: Supervisor) -> AsyncGenerator[Tree, None]:
     """Run a tree beside the body of an `async with`.
 
     The body begins when all is started, and leaving it stops the tree in order. A tree that fails
@@ -69,7 +69,8 @@ async def _run_until_ended(
         try:
             async with trio.open_nursery() as nursery:
                 # First of all: a signal may come while the tree is still starting.
-                await nursery.start(_obey, tree, signals)
+                if signals:
+                    await nursery.start(_obey, tree, signals)
                 await capture_crash(
                     partial(run_root, root, tree, trio.TASK_STATUS_IGNORED), failures.append
                 )

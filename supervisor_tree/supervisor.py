@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from supervisor_tree.actor_ref import ActorRef
-from supervisor_tree.base_supervisor import BaseSupervisor, Policy
+from supervisor_tree.base_supervisor import BaseSupervisor
 from supervisor_tree.child_runner import ChildRunner
 from supervisor_tree.child_spec import (
     AutoShutdown,
@@ -21,6 +21,7 @@ from supervisor_tree.errors import (
     ChildRunning,
 )
 from supervisor_tree.slot import ChildState, Slot
+from supervisor_tree.supervisor_policy import Policy
 
 _UP = frozenset({ChildState.STARTING, ChildState.RUNNING})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
@@ -12,12 +13,16 @@ from supervisor_tree.actor_ref import ActorRef
 from supervisor_tree.child_spec import ChildSpec, Restart
 from supervisor_tree.dynamic_supervisor import DynamicSupervisor, name_of
 from supervisor_tree.errors import NoProc, SupervisorDown, TaskFailed
-from supervisor_tree.incarnation import Incarnation
+from supervisor_tree.incarnation import Incarnation, current_incarnation
+from supervisor_tree.message import current_handling
 from supervisor_tree.service import task
+from supervisor_tree.tree import current_tree
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# These say where a task runs; the rest of a context says for whom.
+_OWN_VARIABLES: Final = (current_incarnation, current_handling, current_tree)
 # So long a cancelled caller of `run_task()` waits for the task to clean up.
 _CLEANUP_S: Final = 5.0
 
@@ -25,12 +30,16 @@ _CLEANUP_S: Final = 5.0
 class _Result(Generic[R]):
     """Keeps what the function returned, once one of its runs has got that far."""
 
-    def __init__(self, fn: Callable[[], Awaitable[R]]) -> None:
+    def __init__(self, fn: Callable[[], Awaitable[R]], context: Context | None = None) -> None:
         self._fn = fn
+        self._context = context
         self._values: list[R] = []
 
     async def run(self) -> None:
-        """Run the function."""
+        """Run the function, with the values that ContextVars have in the given context."""
+        for variable, value in (self._context or {}).items():
+            if variable not in _OWN_VARIABLES:
+                variable.set(value)
         self._values = [await self._fn()]
 
     @property
@@ -90,10 +99,13 @@ class TaskSupervisor(DynamicSupervisor):
     async def run_task(self, fn: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `fn` as a child and return its result, as if it had been called here.
 
+        ContextVars have the values they have here, too.
+
         Errors: what `fn` raises; TaskFailed if it was killed; MaxChildren, SupervisorDown,
         WouldDeadlock. Cancellation: `fn` is cancelled, and this returns when it has ended.
         """
-        handle = await self._start(partial(fn, *args, **kwargs), Restart.TEMPORARY)
+        result = _Result(partial(fn, *args, **kwargs), copy_context())
+        handle = await self._start(fn, result, Restart.TEMPORARY)
         error: BaseException | None = None
         try:
             return await handle.wait()
@@ -113,10 +125,11 @@ class TaskSupervisor(DynamicSupervisor):
 
         Errors: MaxChildren, SupervisorDown, WouldDeadlock. Cancellation: undone.
         """
-        return await self._start(partial(fn, *args), restart)
+        return await self._start(fn, _Result(partial(fn, *args)), restart)
 
-    async def _start(self, fn: Callable[[], Awaitable[R]], restart: Restart) -> TaskHandle[R]:
-        result = _Result(fn)
+    async def _start(
+        self, fn: Callable[..., Awaitable[R]], result: _Result[R], restart: Restart
+    ) -> TaskHandle[R]:
         spec = ChildSpec(name_of(fn), task(result.run), restart=restart)
         ref: ActorRef[Any] = await self.start_child(spec)
         return TaskHandle(ref, result, self._is_down)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 @asynccontextmanager
-async def running(root: Supervisor) -> AsyncIterator[Tree]:
+async def running(root: Supervisor) -> AsyncGenerator[Tree, None]:
     """Run a tree for a block, as `open_tree()`, and check that none of its tasks is left behind.
 
     Errors: AssertionError, and those of `open_tree()`.

@@ -18,7 +18,7 @@ from supervisor_tree.slot import Slot
 from supervisor_tree.snapshot import NodeSnapshot, take_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from supervisor_tree.events import Event
@@ -96,7 +96,7 @@ class Tree:
         self._bus.close()
 
     @asynccontextmanager
-    async def _stream(self, buffer: int) -> AsyncIterator[EventStream]:
+    async def _stream(self, buffer: int) -> AsyncGenerator[EventStream, None]:
         with self._bus.stream(buffer=buffer) as stream:
             yield stream
 
