@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --requir
 CONFIG ?= cortexd.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-develop format lint types layers test coverage check ci lock clean
+.PHONY: help run setup setup-develop format lint types layers test coverage bench check ci lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,12 @@ lint: setup-develop ## Format and lint rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 
-types: setup-develop ## mypy --strict
+# Otherwise pyright asks the package index for newer versions of itself.
+types: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+types: setup-develop ## mypy --strict, and pyright on what supervisor_tree promises
 	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/python tests/typing/completeness.py
 
 layers: setup-develop ## Who may import whom
 	@$(BIN)/lint-imports
@@ -61,6 +65,9 @@ test: setup-develop ## All tests, and how much of the code they reach
 
 coverage: setup-develop .coverage ## The branches no test reaches, and the floor
 	@$(BIN)/coverage report
+
+bench: setup-develop ## What supervision costs, against its budget
+	@$(BIN)/python -m bench.supervision
 
 check: lint types layers coverage ## Every gate; takes the coverage of the last `make test`
 

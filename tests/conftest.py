@@ -1,7 +1,31 @@
-"""What holds for all tests."""
+"""What holds for all tests: time jumps unless a test says that it is real."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import hypothesis
+import pytest
+import trio
+from trio.testing import MockClock
 
 # How long an example takes says something about the machine, not about the code.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
+
+
+def _run_jumping(
+    run: Callable[[], Awaitable[Any]],
+    *,
+    clock: trio.abc.Clock | None = None,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> Any:
+    """Run a test so that sleeping costs nothing."""
+    return trio.run(run, clock=clock or MockClock(autojump_threshold=0), instruments=instruments)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let time jump in all tests but those of real sockets, signals, processes and threads."""
+    is_async = inspect.iscoroutinefunction(getattr(item, "obj", None))
+    if is_async and "real_time" not in item.keywords:
+        item.add_marker(pytest.mark.trio(run=_run_jumping), append=False)

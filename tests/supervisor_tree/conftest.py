@@ -1,34 +1,47 @@
-"""What the tests of the supervision tree share: scripted children, and time that jumps."""
+"""What the tests of the supervision tree share: scripted children, and a measure of work."""
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeAlias
 
+import attrs
 import pytest
-import trio
-from trio.testing import MockClock
 
 from supervisor_tree.testing import Recorders
-
-
-def _run_jumping(
-    run: Callable[[], Awaitable[Any]],
-    *,
-    clock: trio.abc.Clock | None = None,
-    instruments: Sequence[trio.abc.Instrument] = (),
-) -> Any:
-    """Run a test so that sleeping costs nothing."""
-    return trio.run(run, clock=clock or MockClock(autojump_threshold=0), instruments=instruments)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let time jump in all tests here, except for those of real signals and threads."""
-    is_async = inspect.iscoroutinefunction(getattr(item, "obj", None))
-    if is_async and "real_time" not in item.keywords:
-        item.add_marker(pytest.mark.trio(run=_run_jumping), append=False)
 
 
 @pytest.fixture
 def cast() -> Recorders:
     """Give each test recorders with a log of their own."""
     return Recorders()
+
+
+@attrs.define
+class Work:
+    """How many Python functions were entered: unlike seconds, the same on every machine."""
+
+    calls: int = 0
+
+    def count(self, _frame: object, event: str, _argument: Any) -> None:
+        """Take note of one event of the interpreter."""
+        self.calls += event == "call"
+
+
+CountWork: TypeAlias = Callable[[], AbstractContextManager[Work]]
+
+
+@pytest.fixture
+def count_work() -> CountWork:
+    """Measure what a block costs, in calls of functions."""
+
+    @contextmanager
+    def counting() -> Iterator[Work]:
+        work, before = Work(), sys.getprofile()
+        sys.setprofile(work.count)
+        try:
+            yield work
+        finally:
+            sys.setprofile(before)
+
+    return counting

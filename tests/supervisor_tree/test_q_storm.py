@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-import sys
-import time
 from contextlib import suppress
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -152,48 +149,6 @@ async def test_storm(seed: int) -> None:
         # A tree that never came up, since its first start is as stormy.
         assert not refs
     assert_no_tasks_left()
-
-
-class Echo(Actor):
-    """Answers at once."""
-
-    mailbox_size = 10**6
-
-    async def echo(self, value: int) -> int:
-        """Give it back."""
-        return value
-
-
-async def measure(count: int) -> tuple[float, float, float]:
-    """Time a checkpoint, a call and a cast, each in seconds."""
-    sup = Supervisor(ChildSpec("echo", Echo))
-    async with running(sup):
-        ref: ActorRef[Echo] = sup.which_children()[0].ref
-        marks = [time.perf_counter()]
-        for _ in range(count):
-            await trio.lowlevel.checkpoint()
-        marks.append(time.perf_counter())
-        for value in range(count):
-            await ref.call(Echo.echo, value)
-        marks.append(time.perf_counter())
-        for value in range(count):
-            ref.cast(Echo.echo, value)
-        marks.append(time.perf_counter())
-    checkpoint, call, cast = ((later - earlier) / count for earlier, later in pairwise(marks))
-    return checkpoint, call, cast
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.gettrace() is not None, reason="tracing slows down what it traces only")
-def test_cost_of_messages() -> None:
-    """A call costs about four checkpoints, and a cast less than one."""
-    ratios = []
-    for _ in range(5):
-        checkpoint, call, cast = trio.run(measure, 2000)
-        ratios.append((call / checkpoint, cast / checkpoint))
-    # The best of some runs, and a quarter more: the machine has other things to do.
-    assert min(ratio for ratio, _ in ratios) <= 5
-    assert min(ratio for _, ratio in ratios) <= 1
 
 
 async def test_storm_of_dynamic_children() -> None:
