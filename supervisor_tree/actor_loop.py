@@ -46,7 +46,7 @@ class ActorLoop:
             raise InvalidSpec(f"{incarnation.slot.path}: mailbox_size must be at least 1")
         self._actor = actor
         self._incarnation = incarnation
-        self.mailbox = Mailbox(
+        self.mailbox: Mailbox = Mailbox(
             incarnation,
             MailboxLimits(
                 messages_max=actor.mailbox_size,

@@ -57,7 +57,7 @@ class RestartIntensityExceeded(SupervisionError):
         )
         self.supervisor = supervisor
         self.child_id = child_id
-        self.history = tuple(history)
+        self.history: tuple[Failure, ...] = tuple(history)
 
 
 class SupervisorDown(SupervisionError):

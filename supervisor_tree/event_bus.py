@@ -25,7 +25,7 @@ class EventStream(AsyncIterator[Event]):
         self._events: deque[Event] = deque(maxlen=buffer)
         self._arrival = trio.Event()
         self._closed = False
-        self.lost = 0
+        self.lost: int = 0
 
     def __aiter__(self) -> Self:
         return self

@@ -34,18 +34,20 @@ class Incarnation(trio.TaskStatus[Any]):
         self.service: Service | None = None
         self.mailbox: Mailbox | None = None
         self.task: trio.lowlevel.Task | None = None
-        self.scope = trio.CancelScope()
-        self.began_at = trio.current_time()
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.began_at: float = trio.current_time()
         self.ready_at: float | None = None
-        self.ended_at = math.inf
+        self.ended_at: float = math.inf
         self.started_value: Any = None
-        self.settled = trio.Event()  # ready, ended, or given up on: no use waiting any longer
-        self.done = trio.Event()
+        self.settled: trio.Event = (
+            trio.Event()
+        )  # ready, ended, or given up on: no use waiting any longer
+        self.done: trio.Event = trio.Event()
         self.exit: Exit | None = None
         self.error: BaseException | None = None
         self.stop_ordered = False  # by the supervisor: whatever follows is no reason to restart
         self.shut_down_by_itself = False  # a supervisor whose significant children have ended
-        self.killed = False
+        self.killed: bool = False
         self.on_kill: Callable[[], None] | None = None  # set by services with a shield inside
         self._on_ready = on_ready
         self._watchers: dict[object, Callable[[Incarnation, Exit], None]] = {}

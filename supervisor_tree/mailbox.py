@@ -47,14 +47,14 @@ class Mailbox:
         self._queue: OrderedDict[Message, None] = OrderedDict()
         self._waiting: OrderedDict[Parked, None] = OrderedDict()
         self._reader: trio.lowlevel.Task | None = None
-        self.unanswered = UnansweredCalls(incarnation, limits.call_timeout)
+        self.unanswered: UnansweredCalls = UnansweredCalls(incarnation, limits.call_timeout)
         self._told_full = False
-        self.is_open = True
+        self.is_open: bool = True
         self.helpers: trio.Nursery | None = None  # the actor's own nursery
         self.handling: Handling | None = None  # the message being worked on
         self.handled = 0
-        self.depth_max = 0
-        self.times_full = 0
+        self.depth_max: int = 0
+        self.times_full: int = 0
 
     @property
     def depth(self) -> int:

@@ -25,11 +25,11 @@ class Handling:
     __slots__ = ("active", "call", "incarnation", "method", "since")
 
     def __init__(self, incarnation: Incarnation, method: str, call: Call | None = None) -> None:
-        self.incarnation = incarnation
-        self.method = method
-        self.call = call
-        self.since = trio.current_time()
-        self.active = True
+        self.incarnation: Incarnation = incarnation
+        self.method: str = method
+        self.call: Call | None = call
+        self.since: float = trio.current_time()
+        self.active: bool = True
 
 
 current_handling: ContextVar[Handling | None] = ContextVar("supervisor_tree.handling", default=None)
@@ -84,9 +84,9 @@ class Message:
     __slots__ = ("args", "kwargs", "method", "propagated")
 
     def __init__(self, method: Handler, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        self.method = method
-        self.args = args
-        self.kwargs = kwargs
+        self.method: Handler = method
+        self.args: Sequence[Any] = args
+        self.kwargs: Mapping[str, Any] = kwargs
         self.propagated: Propagated = ()
 
     @property
@@ -103,7 +103,7 @@ class Parked(Message):
     def __init__(self, method: Handler, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         super().__init__(method, args, kwargs)
         self.task: trio.lowlevel.Task | None = None
-        self.pending = True
+        self.pending: bool = True
         self._result: Any = None
         self._error: BaseException | None = None
         self._on_settled: Callable[[Parked], None] | None = None
@@ -164,5 +164,5 @@ class Call(Parked):
         deferred: bool = False,
     ) -> None:
         super().__init__(method, args, kwargs)
-        self.deferred = deferred
-        self.caller = handling_that_waits()
+        self.deferred: bool = deferred
+        self.caller: Handling | None = handling_that_waits()

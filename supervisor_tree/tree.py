@@ -32,11 +32,11 @@ class Tree:
     """What `open_tree()` gives: a view of everything that runs below one root."""
 
     def __init__(self) -> None:
-        self.root = Slot(self, None, "root")
+        self.root: Slot = Slot(self, None, "root")
         self.root.is_supervisor = True
         self.names: dict[Name[Any], Slot] = {}
-        self.dead_letters = 0
-        self.chance = random.Random()  # noqa: S311  # spreads restarts, guards nothing
+        self.dead_letters: int = 0
+        self.chance: random.Random = random.Random()  # noqa: S311  # spreads restarts, guards nothing
         self._bus = EventBus()
 
     def snapshot(self) -> NodeSnapshot:

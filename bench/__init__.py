@@ -1,0 +1,1 @@
+"""Measurements of what the daemon's foundations cost. Run by `make bench`, no part of any test."""
