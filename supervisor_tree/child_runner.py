@@ -85,7 +85,7 @@ class ChildRunner:
 
     async def stop(self, incarnation: Incarnation) -> None:
         """Stop a child: ask, wait, cancel, wait. Returns even if the child is stuck for ever."""
-        if not incarnation.is_alive or incarnation.slot.spec is None:
+        if not incarnation.is_alive or incarnation.is_stuck or incarnation.slot.spec is None:
             return
         slot, time_limit = incarnation.slot, incarnation.slot.spec.shutdown
         incarnation.stop_ordered = True
@@ -101,6 +101,7 @@ class ChildRunner:
             await incarnation.done.wait()
         if incarnation.task is not None:
             # Nothing more can be done: the nursery will wait for it, the other children need not.
+            incarnation.is_stuck = True
             stack = task_stack(incarnation.task)
             slot.tree.emit(ChildStuck, slot, incarnation=incarnation.number, stack=stack)
 

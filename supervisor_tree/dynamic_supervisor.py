@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import trio
 
@@ -54,7 +54,13 @@ class DynamicSupervisor(BaseSupervisor):
         self._children_max = math.inf if max_children is None else max_children
         self._serial = itertools.count(2)
 
-    async def start_child(self, spec: ChildSpec | Callable[[], A]) -> ActorRef[A]:
+    @overload
+    async def start_child(self, spec: ChildSpec) -> ActorRef[Any]: ...
+
+    @overload
+    async def start_child(self, spec: Callable[[], A]) -> ActorRef[A]: ...
+
+    async def start_child(self, spec: ChildSpec | Callable[[], A]) -> ActorRef[Any]:
         """Start a child; a bare factory is a permanent child under its own name.
 
         The reference is to a stopped child if the service declined by raising Ignore.
@@ -65,7 +71,7 @@ class DynamicSupervisor(BaseSupervisor):
         if not isinstance(spec, ChildSpec):
             spec = ChildSpec(name_of(spec), cast("Callable[[], Service]", spec))
         check_children((spec,), AutoShutdown.NEVER)
-        ref: ActorRef[A] = await self._ask(functools.partial(self._add, spec), rolls_back=True)
+        ref: ActorRef[Any] = await self._ask(functools.partial(self._add, spec), rolls_back=True)
         return ref
 
     async def terminate_child(self, ref: ActorRef[Any]) -> None:

@@ -48,6 +48,7 @@ class Incarnation(trio.TaskStatus[Any]):
         self.stop_ordered = False  # by the supervisor: whatever follows is no reason to restart
         self.shut_down_by_itself = False  # a supervisor whose significant children have ended
         self.killed: bool = False
+        self.is_stuck: bool = False  # waited for once, in vain
         self.on_kill: Callable[[], None] | None = None  # set by services with a shield inside
         self._on_ready = on_ready
         self._watchers: dict[object, Callable[[Incarnation, Exit], None]] = {}

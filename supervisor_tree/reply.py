@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from supervisor_tree.mailbox import Mailbox
     from supervisor_tree.message import Call
 
-R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
 
 
-class Reply(Generic[R]):
+class Reply(Generic[R_contra]):
     """Answers one call, once, from any task.
 
     Too late (the caller has gone, the actor has died) it does nothing. An object that is dropped
@@ -29,7 +29,7 @@ class Reply(Generic[R]):
         self._used = False
         self._token = trio.lowlevel.current_trio_token()
 
-    def send(self, value: R) -> None:
+    def send(self, value: R_contra) -> None:
         """Answer. Errors: RuntimeError on the second answer."""
         self._use()
         self._call.settle(value)

@@ -9,11 +9,13 @@ import trio.lowlevel
 from supervisor_tree import (
     ChildSpec,
     ChildState,
+    ChildStuck,
     Restart,
     RestartIntensityExceeded,
     ShutdownError,
     Strategy,
     Supervisor,
+    task,
 )
 from supervisor_tree.testing import Boom, Recorders, Script, events_of, running, settle
 
@@ -172,3 +174,28 @@ async def test_c031_crash_while_being_stopped_is_no_failure(cast: Recorders) -> 
         reported = [event for event in events if isinstance(event, ShutdownError)]
         assert [(event.path, event.error) for event in reported] == [("root/b", boom)]
         assert sup.count_children().active == 2
+
+
+async def test_c024_a_stuck_member_is_waited_for_once(cast: Recorders) -> None:
+    """A group restart gives a member that cannot be stopped its time, but not twice."""
+    release, lives = trio.Event(), 0
+
+    async def stuck_at_first() -> None:
+        nonlocal lives
+        lives += 1
+        with trio.CancelScope(shield=lives == 1):
+            await release.wait()
+
+    sup = Supervisor(
+        cast.spec("a"),
+        ChildSpec("b", task(stuck_at_first), shutdown=2),
+        strategy=Strategy.ONE_FOR_ALL,
+        kill_grace=3,
+    )
+    async with running(sup) as tree:
+        events = events_of(tree)
+        cast.crash("a")
+        await trio.sleep(8)
+        release.set()
+        assert [event.time for event in events if isinstance(event, ChildStuck)] == [5]
+        assert (cast.began["a"], lives) == (2, 2)

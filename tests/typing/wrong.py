@@ -128,8 +128,8 @@ async def supervisors(root: Supervisor) -> None:
 async def dynamic_children(workers: DynamicSupervisor) -> None:
     """The reference to a dynamic child is one to what its factory makes."""
     DynamicSupervisor(ChildSpec("pool", Pool))  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportCallIssue]
-    await workers.start_child(Door)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await workers.start_child(Pool())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await workers.start_child(Door)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    await workers.start_child(Pool())  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     _gauge: ActorRef[Gauge] = await workers.start_child(Pool)  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
     await (await workers.start_child(Pool)).call(Gauge.read)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await workers.terminate_child("pool")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
