@@ -14,6 +14,7 @@ from supervisor_tree import (
     CallTimeout,
     ChildSpec,
     ChildState,
+    Exit,
     Name,
     NoProc,
     Reply,
@@ -263,3 +264,24 @@ async def test_c117_no_caller_is_forgotten_whatever_ends_the_actor() -> None:
             else:
                 crash(ref)
         assert len(ended) == 6, way
+
+
+class Untidy(Actor):
+    """Takes its time to clean up."""
+
+    async def crash(self) -> None:
+        """Go wrong."""
+        raise Boom
+
+    async def on_stop(self, exit: Exit) -> None:  # noqa: A002  # the contract's name
+        await trio.sleep(3)
+
+
+async def test_c117_a_crash_is_told_before_the_cleanup() -> None:
+    """Nobody waits for the `on_stop` of an actor that will never answer."""
+    sup = Supervisor(ChildSpec("s", Untidy))
+    async with running(sup):
+        ref: ActorRef[Untidy] = refs(sup)[0]
+        with pytest.raises(ActorDied):
+            await ref.call(Untidy.crash)
+        assert trio.current_time() == 0
