@@ -19,11 +19,10 @@ from supervisor_tree.exit_reason import Circumstances, Exit, ExitKind, conclude,
 from supervisor_tree.mailbox import Mailbox, MailboxLimits
 from supervisor_tree.message import (
     Call,
+    Handler,
     Handling,
     Message,
     Propagated,
-    current_handling,
-    method_name,
 )
 from supervisor_tree.reply import Reply
 from supervisor_tree.timer import Down, Monitor, Timer
@@ -59,6 +58,8 @@ class ActorLoop:
         self._reply_errors: tuple[type[Exception], ...] = (ReplyError, *actor.reply_errors)
         self._machinery: trio.Nursery | None = None
         self._monitors: set[Monitor] = set()
+        self._bound: dict[Handler, Handler] = {}
+        self._is_watched = actor.max_handler_time < math.inf
         self._stopping = False
         self._reason: object = None
 
@@ -121,7 +122,7 @@ class ActorLoop:
             self._machinery.start_soon(self.mailbox.unanswered.reap, name=f"{path} call timeouts")
             async with trio.open_nursery() as helpers:
                 self._actor.nursery = self.mailbox.helpers = helpers
-                await self._run(Handling(self._incarnation, "on_start"), self._actor.on_start)
+                await self._run(self._actor.on_start)
                 self._incarnation.started()
                 await self._serve()
                 helpers.cancel_scope.cancel(reason="the actor ends")
@@ -129,10 +130,11 @@ class ActorLoop:
 
     async def _serve(self) -> None:
         in_a_row = 0
-        while not (self._stopping and not self.mailbox.has_work):
-            message = self.mailbox.take()
+        mailbox = self.mailbox
+        while not self._stopping or mailbox.has_work:
+            message = mailbox.take()
             if message is None:
-                await self.mailbox.wait()
+                await mailbox.wait()
                 in_a_row = 0
                 continue
             await self._handle(message)
@@ -163,20 +165,20 @@ class ActorLoop:
                 raise error
         finally:
             # Inside `finally`, so that an error in on_stop keeps the crash as its context.
-            await self._run(Handling(self._incarnation, "on_stop"), self._actor.on_stop, end)
+            await self._run(self._actor.on_stop, end)
 
     async def _handle(self, message: Message) -> None:
         call = message if isinstance(message, Call) else None
-        method = _bind(self._actor, message.method)
+        method = self._bound.get(message.method) or self._bind(message.method)
         args: Sequence[Any] = message.args
         deferred = call is not None and call.deferred
         if call is not None and call.deferred:
             args = (Reply[Any](call, self.mailbox), *args)
-        if message.propagated:
-            method = partial(_run_with_context, message.propagated, method)
+        if message.propagated or self._is_watched:
+            method = self._wrap(method, message.propagated)
         try:
-            handling = Handling(self._incarnation, method_name(message.method), call)
-            result = await self._run(handling, method, *args, **message.kwargs)
+            with Handling(self._incarnation, message.method, call, self.mailbox):
+                result = await method(*args, **message.kwargs)
         except self._reply_errors as error:
             # To those who cast, a reply means nothing, whether good or bad.
             if call is not None:
@@ -193,23 +195,39 @@ class ActorLoop:
         finally:
             self.mailbox.handled += 1
 
-    async def _run(
-        self, handling: Handling, run: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+    def _bind(self, method: Handler) -> Handler:
+        """Bind a method as Python itself would: overridden in a subclass means overridden here."""
+        if getattr(method, "__self__", None) is self._actor:
+            return method
+        name = getattr(method, "__name__", "")
+        if any(vars(base).get(name) is method for base in type(self._actor).__mro__):
+            # There are only so many methods in a class, so this does not grow.
+            bound: Handler = getattr(self._actor, name)
+            self._bound[method] = bound
+            return bound
+        return partial(method, self._actor)
+
+    async def _run(self, method: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run what is part of every actor's life."""
+        with Handling(self._incarnation, method, None, self.mailbox):
+            await self._wrap(method, ())(*args)
+
+    def _wrap(self, method: Handler, context: Propagated) -> Handler:
+        """Add what only some handlers need."""
+        if context:
+            method = partial(_run_with_context, context, method)
+        return partial(self._run_watched, method) if self._is_watched else method
+
+    async def _run_watched(
+        self, method: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
     ) -> Any:
-        token = current_handling.set(handling)
-        self.mailbox.handling = handling
-        try:
-            if self._actor.max_handler_time == math.inf:
-                return await run(*args, **kwargs)
-            with trio.move_on_after(self._actor.max_handler_time):
-                return await run(*args, **kwargs)
-        finally:
-            handling.active = False
-            self.mailbox.handling = None
-            current_handling.reset(token)
-        # Neither result nor error: the handler has run into its limit.
         limit = self._actor.max_handler_time
-        self._incarnation.kill(trio.TooSlowError(f"hung: {handling.method} ran for {limit} s"))
+        with trio.move_on_after(limit):
+            return await method(*args, **kwargs)
+        # Neither result nor error: the handler has run into its limit.
+        handling = self.mailbox.handling
+        what = "handler" if handling is None else handling.method
+        self._incarnation.kill(trio.TooSlowError(f"hung: {what} ran for {limit} s"))
         await trio.sleep_forever()
         raise AssertionError  # pragma: no cover
 
@@ -223,20 +241,3 @@ async def _run_with_context(
     finally:
         for variable, token in restore:
             variable.reset(token)
-
-
-def _bind(actor: Actor, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Bind a method as Python itself would: overridden in a subclass means overridden here."""
-    cls = type(actor)
-    name = getattr(method, "__name__", "")
-    bound: Callable[..., Awaitable[Any]]
-    # The first test is all that is needed mostly, and much faster than the second.
-    if getattr(cls, name, None) is method or any(
-        vars(base).get(name) is method for base in cls.__mro__
-    ):
-        bound = getattr(actor, name)
-    elif getattr(method, "__self__", None) is actor:
-        bound = method
-    else:
-        bound = partial(method, actor)
-    return bound

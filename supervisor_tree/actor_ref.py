@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from supervisor_tree.slot import Slot
     from supervisor_tree.tree import Tree
 
-A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -47,7 +47,7 @@ class Address(Protocol):
 
 
 @attrs.frozen
-class ActorRef(Generic[A]):
+class ActorRef(Generic[A_co]):
     """A reference to a child, which survives the child's restarts and those of its supervisors.
 
     Calls have no timeout arguments: put a `trio.fail_after()` around them. Without one, the
@@ -58,7 +58,7 @@ class ActorRef(Generic[A]):
 
     async def call(
         self,
-        method: Callable[Concatenate[A, P], Awaitable[R]],
+        method: Callable[Concatenate[A_co, P], Awaitable[R]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -76,7 +76,7 @@ class ActorRef(Generic[A]):
 
     async def call_deferred(
         self,
-        method: Callable[Concatenate[A, Reply[R], P], Awaitable[None]],
+        method: Callable[Concatenate[A_co, Reply[R], P], Awaitable[None]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -86,7 +86,7 @@ class ActorRef(Generic[A]):
 
     def cast(
         self,
-        method: Callable[Concatenate[A, P], Awaitable[object]],
+        method: Callable[Concatenate[A_co, P], Awaitable[object]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -109,7 +109,7 @@ class ActorRef(Generic[A]):
 
     async def send(
         self,
-        method: Callable[Concatenate[A, P], Awaitable[object]],
+        method: Callable[Concatenate[A_co, P], Awaitable[object]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -126,7 +126,7 @@ class ActorRef(Generic[A]):
             self._check_cycle()
         await mailbox.wait_queued(message)
 
-    def pinned(self) -> ActorRef[A]:
+    def pinned(self) -> ActorRef[A_co]:
         """Make a reference to the present incarnation only. Errors: NoProc."""
         incarnation = self._living()
         if incarnation is None:
@@ -191,20 +191,23 @@ class ActorRef(Generic[A]):
         if mailbox is not None:
             if call.caller is not None:
                 self._check_cycle()
-            return await mailbox.ask(call, reap=True)
+            mailbox.put_call(call, reap=True)
+            return await call.wait_settled(mailbox.forget)
         slot = self._address.find()
         with trio.move_on_after(5.0 if slot is None else slot.call_timeout):
             mailbox = await self._wait_mailbox()
-            return await mailbox.ask(call, reap=False)
+            mailbox.put_call(call, reap=False)
+            return await call.wait_settled(mailbox.forget)
         raise CallTimeout(f"{self}.{call.name}: no reply")
 
     def _open_mailbox(self) -> Mailbox | None:
         slot = self._address.find()
-        if slot is None or slot.state is not ChildState.RUNNING or slot.incarnation is None:
+        if slot is None or slot.state is not ChildState.RUNNING:
             return None
-        if not slot.incarnation.is_alive:
+        incarnation = slot.incarnation
+        if incarnation is None or incarnation.exit is not None:
             return None
-        mailbox = self._mailbox_of(slot.incarnation)
+        mailbox = incarnation.mailbox or self._mailbox_of(incarnation)
         return mailbox if mailbox is not None and mailbox.is_open else None
 
     async def _wait_mailbox(self) -> Mailbox:

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 import trio
 
@@ -20,7 +20,7 @@ from supervisor_tree.slot import Slot
 from supervisor_tree.supervisor_policy import Policy
 from supervisor_tree.validation import is_count
 
-A = TypeVar("A")
+S = TypeVar("S", bound=Service)
 
 
 class DynamicSupervisor(BaseSupervisor):
@@ -58,9 +58,9 @@ class DynamicSupervisor(BaseSupervisor):
     async def start_child(self, spec: ChildSpec) -> ActorRef[Any]: ...
 
     @overload
-    async def start_child(self, spec: Callable[[], A]) -> ActorRef[A]: ...
+    async def start_child(self, spec: Callable[[], S]) -> ActorRef[S]: ...
 
-    async def start_child(self, spec: ChildSpec | Callable[[], A]) -> ActorRef[Any]:
+    async def start_child(self, spec: ChildSpec | Callable[[], Service]) -> ActorRef[Any]:
         """Start a child; a bare factory is a permanent child under its own name.
 
         The reference is to a stopped child if the service declined by raising Ignore.
@@ -69,7 +69,7 @@ class DynamicSupervisor(BaseSupervisor):
         Cancellation: undone, unless the child is ready already; returns when it has ended.
         """
         if not isinstance(spec, ChildSpec):
-            spec = ChildSpec(name_of(spec), cast("Callable[[], Service]", spec))
+            spec = ChildSpec(name_of(spec), spec)
         check_children((spec,), AutoShutdown.NEVER)
         ref: ActorRef[Any] = await self._ask(functools.partial(self._add, spec), rolls_back=True)
         return ref

@@ -132,7 +132,7 @@ class ActorDied(CallFailed):
         super().__init__(f"{path} (incarnation {incarnation}) ended before it replied: {exit}")
         self.exit = exit
         self.incarnation = incarnation
-        self.__cause__ = exit.error
+        self.__cause__: BaseException | None = exit.error
 
 
 class ActorStopped(CallFailed):

@@ -13,6 +13,8 @@ from supervisor_tree.exit_reason import Exit
 
 @attrs.frozen(kw_only=True)
 class _Happening:
+    """When, where, and in which life."""
+
     time: float
     path: str
     incarnation: int

@@ -102,23 +102,20 @@ class Mailbox:
         self._urgent.append(message)
         self._wake_reader()
 
-    async def ask(self, call: Call, *, reap: bool) -> Any:
-        """Queue a call and wait for its reply.
+    def put_call(self, call: Call, *, reap: bool) -> None:
+        """Queue a call, whose caller then waits until it is settled, and forgets it.
 
         With `reap` the actor's `call_timeout` applies; without it the caller limits the time.
-        Errors: CallFailed and whatever the handler replies with. Cancellation: a message that is
-        still queued is taken back; a handler that runs already finishes, its reply is dropped.
         """
         self.unanswered.add(call, reap=reap)
         self._enqueue(call)
-        return await call.wait_settled(self._forget)
 
     async def wait_queued(self, message: Parked) -> None:
         """Queue a message without a reply, waiting for room where there is none."""
         await trio.lowlevel.checkpoint_if_cancelled()
         self._enqueue(message)
         if message in self._waiting:
-            await message.wait_settled(self._forget)
+            await message.wait_settled(self.forget)
         else:
             message.settle()
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -191,7 +188,8 @@ class Mailbox:
         depth = len(self._queue)
         if depth > self.depth_max:  # noqa: PLR1730  # max() costs twice as much, for each message
             self.depth_max = depth
-        self._wake_reader()
+        if self._reader is not None:
+            self._wake_reader()
 
     def _enqueue(self, message: Parked) -> None:
         if self._limits.propagate:
@@ -210,13 +208,14 @@ class Mailbox:
             if not isinstance(message, Call):
                 message.settle()
 
-    def _forget(self, message: Parked) -> None:
-        """The sender does not wait any more, for whatever reason."""
+    def forget(self, message: Parked) -> None:
+        """Let go of a message whose sender does not wait any more, for whatever reason."""
         if self._waiting:
             self._waiting.pop(message, None)
         if isinstance(message, Call):
             self.unanswered.discard(message)
-            self.withdraw(message)
+            if message in self._queue:
+                self.withdraw(message)
 
     def _stamp(self, message: Message) -> None:
         found = ((variable, variable.get(_MISSING)) for variable in self._limits.propagate)

@@ -7,29 +7,47 @@ the running handler finds everybody who waits for it: that is how cycles are see
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 
 if TYPE_CHECKING:
     from supervisor_tree.incarnation import Incarnation
+    from supervisor_tree.mailbox import Mailbox
 
 Handler = Callable[..., Awaitable[Any]]
 Propagated = tuple[tuple[ContextVar[Any], Any], ...]
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class Handling:
-    """One run of a handler; inactive as soon as the handler has returned."""
+    """One run of a handler, entered for as long as that takes; active until it is left."""
 
-    __slots__ = ("active", "call", "incarnation", "method", "since")
+    incarnation: Incarnation
+    handler: Handler
+    call: Call | None
+    _mailbox: Mailbox
+    since: float = attrs.field(factory=trio.current_time, init=False)
+    active: bool = attrs.field(default=True, init=False)
+    _token: Token[Handling | None] | None = attrs.field(default=None, init=False)
 
-    def __init__(self, incarnation: Incarnation, method: str, call: Call | None = None) -> None:
-        self.incarnation: Incarnation = incarnation
-        self.method: str = method
-        self.call: Call | None = call
-        self.since: float = trio.current_time()
-        self.active: bool = True
+    @property
+    def method(self) -> str:
+        """The handler's name, for people."""
+        return method_name(self.handler)
+
+    def __enter__(self) -> None:
+        self._mailbox.handling = self
+        self._token = current_handling.set(self)
+
+    def __exit__(self, *_error: object) -> None:
+        self.active = False
+        self._mailbox.handling = None
+        token, self._token = self._token, None
+        if token is not None:
+            current_handling.reset(token)
 
 
 current_handling: ContextVar[Handling | None] = ContextVar("supervisor_tree.handling", default=None)
@@ -78,16 +96,16 @@ def method_name(method: Handler) -> str:
     return getattr(method, "__name__", None) or repr(method)
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class Message:
     """A method to be run by an actor, with no reply."""
 
-    __slots__ = ("args", "kwargs", "method", "propagated")
+    # attrs writes one flat constructor for each class below: chained ones cost a call a tenth more.
 
-    def __init__(self, method: Handler, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        self.method: Handler = method
-        self.args: Sequence[Any] = args
-        self.kwargs: Mapping[str, Any] = kwargs
-        self.propagated: Propagated = ()
+    method: Handler
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    propagated: Propagated = attrs.field(default=(), init=False)
 
     @property
     def name(self) -> str:
@@ -95,18 +113,15 @@ class Message:
         return method_name(self.method)
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class Parked(Message):
     """A message whose sender is parked until it has been queued (send) or answered (call)."""
 
-    __slots__ = ("_error", "_on_settled", "_result", "pending", "task")
-
-    def __init__(self, method: Handler, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        super().__init__(method, args, kwargs)
-        self.task: trio.lowlevel.Task | None = None
-        self.pending: bool = True
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self._on_settled: Callable[[Parked], None] | None = None
+    task: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+    pending: bool = attrs.field(default=True, init=False)
+    _result: Any = attrs.field(default=None, init=False)
+    _error: BaseException | None = attrs.field(default=None, init=False)
+    _on_settled: Callable[[Parked], None] | None = attrs.field(default=None, init=False)
 
     async def wait_settled(self, on_settled: Callable[[Parked], None]) -> Any:
         """Park until `settle` or `fail`; `on_settled` is called then, or on cancellation."""
@@ -150,19 +165,9 @@ class Parked(Message):
         return trio.lowlevel.Abort.SUCCEEDED
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class Call(Parked):
-    """A message whose sender waits for the reply."""
+    """A message whose sender waits for the reply; `caller` is the handler that made it, if any."""
 
-    __slots__ = ("caller", "deferred")
-
-    def __init__(
-        self,
-        method: Handler,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        *,
-        deferred: bool = False,
-    ) -> None:
-        super().__init__(method, args, kwargs)
-        self.deferred: bool = deferred
-        self.caller: Handling | None = handling_that_waits()
+    deferred: bool = attrs.field(default=False, kw_only=True)
+    caller: Handling | None = attrs.field(factory=handling_that_waits, init=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from functools import partial
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar, TypeVarTuple
 
 import trio
 
@@ -20,6 +20,7 @@ from supervisor_tree.tree import current_tree
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 # These say where a task runs; the rest of a context says for whom.
 _OWN_VARIABLES: Final = (current_incarnation, current_handling, current_tree)
@@ -117,8 +118,8 @@ class TaskSupervisor(DynamicSupervisor):
 
     async def start_task(
         self,
-        fn: Callable[..., Awaitable[R]],
-        *args: Any,
+        fn: Callable[[*Ts], Awaitable[R]],
+        *args: *Ts,
         restart: Restart = Restart.TEMPORARY,
     ) -> TaskHandle[R]:
         """Start `fn` as a child that nobody is linked to: its failure is its own.

@@ -94,6 +94,7 @@ async def inherited_handlers(local: ActorRef[LocalPool]) -> None:
     assert_type(await local.call(LocalPool.checkout, "m"), Lease)
     assert_type(await local.call(Pool.checkout, "m"), Lease)
     local.cast(Actor.handle_info, "anything")
+    await calls(local)  # whoever can talk to a Pool can talk to a LocalPool
 
 
 async def references(pool: ActorRef[Pool]) -> None:
@@ -213,6 +214,7 @@ async def dynamic_children(workers: DynamicSupervisor) -> None:
     assert_type(await workers.start_child(lambda: Pool(3)), ActorRef[Pool])
     assert_type(await workers.start_child(partial(Door, 8080)), ActorRef[Door])
     assert_type(await workers.start_child(task(look_up, "key")), ActorRef[Service])
+    assert_type(await workers.start_child(ChildSpec("any", Pool)), ActorRef[Any])
     pool: ActorRef[Pool] = await workers.start_child(ChildSpec("pool", Pool))
     assert_type(await pool.call(Pool.checkout, "m"), Lease)
     assert_type(await (await workers.start_child(Gauge)).call(Gauge.read), float)

@@ -72,6 +72,11 @@ async def deferred_calls(pool: ActorRef[Pool]) -> None:
     _number: int = await pool.call_deferred(Pool.complete, "once")  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
 
 
+def references(pool: ActorRef[Pool]) -> ActorRef[LocalPool]:
+    """A reference to a base class's actor is none to a subclass's."""
+    return pool  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
 def replies(reply: Reply[str]) -> None:
     """A Reply takes one type of value, and exceptions."""
     reply.send(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -128,6 +133,7 @@ async def supervisors(root: Supervisor) -> None:
 async def dynamic_children(workers: DynamicSupervisor) -> None:
     """The reference to a dynamic child is one to what its factory makes."""
     DynamicSupervisor(ChildSpec("pool", Pool))  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportCallIssue]
+    await workers.start_child(dict)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
     await workers.start_child(Door)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
     await workers.start_child(Pool())  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     _gauge: ActorRef[Gauge] = await workers.start_child(Pool)  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
@@ -143,6 +149,8 @@ async def tasks(supervisor: TaskSupervisor) -> None:
     await supervisor.run_task(len, "key")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     _text: str = await supervisor.run_task(look_up, "key")  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
     _handle: TaskHandle[str] = await supervisor.start_task(look_up, "key")  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
+    await supervisor.start_task(look_up)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await supervisor.start_task(look_up, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await supervisor.start_task(look_up, "key", restart="temporary")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await supervisor.start_task(len, "key")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
