@@ -13,6 +13,9 @@ import pytest
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
+HANGS_S = 20.0
+"""A limit for what hangs: how long things really take depends on the machine."""
+
 FAILING_FIRST = """
 [[workers]]
 name = "failing"
@@ -57,10 +60,10 @@ def _ask(url: str, *, stream: bool = False, timeout: float = 60) -> httpx.Respon
     return httpx.post(url + "/v1/chat/completions", json=body, timeout=timeout)
 
 
-def _wait(until: Callable[[], bool], *, limit_s: float) -> None:
-    end = time.monotonic() + limit_s
+def _wait(until: Callable[[], bool]) -> None:
+    end = time.monotonic() + HANGS_S
     while not until():
-        assert time.monotonic() < end, f"not within {limit_s} s"
+        assert time.monotonic() < end, f"not within {HANGS_S:g} s"
         time.sleep(0.05)
 
 
@@ -99,14 +102,14 @@ def test_an_absent_ollama_is_no_ones_problem(start_daemon: Any) -> None:
     assert "127.0.0.1:9" not in str(health)
 
 
-def test_a_killed_engine_is_back_within_five_seconds(start_daemon: Any) -> None:
+def test_a_killed_engine_comes_back(start_daemon: Any) -> None:
     """The supervisor starts it again, and it answers."""
     daemon = start_daemon('[[workers]]\nname = "embedded"\ntype = "embedded"\n')
     (engine,) = daemon.descendants()
 
     os.kill(engine, signal.SIGKILL)
 
-    _wait(lambda: _ask(daemon.url, timeout=5).status_code == 200, limit_s=5)
+    _wait(lambda: _ask(daemon.url).status_code == 200)
     assert daemon.descendants() not in ([], [engine])
     tree = daemon.admin("/admin/tree")
     (engines,) = [child for child in tree["children"] if child["path"].endswith("engines")]
@@ -128,17 +131,17 @@ def test_a_killed_daemon_leaves_no_process_behind(start_daemon: Any) -> None:
         next(pieces)
         engines = daemon.descendants()
         daemon.process.kill()
-        _wait(lambda: not any(_is_running(pid) for pid in engines), limit_s=2)
+        _wait(lambda: not any(_is_running(pid) for pid in engines))
 
     assert len(engines) == 1
 
 
-def test_an_idle_node_stops_within_a_second_and_cleanly(start_daemon: Any) -> None:
-    """SIGTERM, exit code 0, also with an idle keep-alive connection open."""
-    daemon = start_daemon(FAILING_FIRST)
+def test_an_idle_node_stops_at_once_and_cleanly(start_daemon: Any) -> None:
+    """It has nothing to drain: exit code 0, also with an idle keep-alive connection open."""
+    daemon = start_daemon(FAILING_FIRST, drain_s=600.0)
     with httpx.Client() as client:
         client.get(daemon.url + "/livez")
-        assert daemon.stop(within_s=1.0) == 0
+        assert daemon.stop(within_s=HANGS_S) == 0
 
 
 @pytest.mark.parametrize("reads", [False, True], ids=["stalled", "reading"])
@@ -177,8 +180,8 @@ def test_a_second_sigterm_ends_the_drain(start_daemon: Any) -> None:
         pieces = answer.iter_bytes()  # kept: dropping it would close the connection
         next(pieces)
         daemon.process.send_signal(signal.SIGTERM)
-        _wait(lambda: "draining" in daemon.log, limit_s=5)
-        assert daemon.stop(within_s=5.0) == 0
+        _wait(lambda: "draining" in daemon.log)
+        assert daemon.stop(within_s=HANGS_S) == 0
 
 
 def test_usr1_logs_the_supervision_tree(start_daemon: Any) -> None:
@@ -187,7 +190,7 @@ def test_usr1_logs_the_supervision_tree(start_daemon: Any) -> None:
 
     daemon.process.send_signal(signal.SIGUSR1)
 
-    _wait(lambda: "root/doors/data-door" in daemon.log, limit_s=5)
+    _wait(lambda: "root/doors/data-door" in daemon.log)
     assert daemon.log.count('"event": "supervision tree"') == 9
     assert _ask(daemon.url).status_code == 200
 
@@ -257,8 +260,8 @@ def test_a_client_that_leaves_ends_the_upstream_request(start_daemon: Any) -> No
         next(pieces)
         assert daemon.admin("/admin/dashboard")["workers"][0]["in_flight"] == 1
 
-    _wait(lambda: daemon.admin("/admin/dashboard")["workers"][0]["in_flight"] == 0, limit_s=1)
-    _wait(lambda: '"client_left"' in daemon.log, limit_s=1)
+    _wait(lambda: daemon.admin("/admin/dashboard")["workers"][0]["in_flight"] == 0)
+    _wait(lambda: '"client_left"' in daemon.log)
 
 
 def test_a_node_says_that_it_is_draining_before_it_closes(start_daemon: Any) -> None:
@@ -266,11 +269,11 @@ def test_a_node_says_that_it_is_draining_before_it_closes(start_daemon: Any) -> 
     daemon = start_daemon(FAILING_FIRST, environ={"CORTEXD__NODE__PREDRAIN_SECONDS": "30"})
 
     daemon.process.send_signal(signal.SIGTERM)
-    _wait(lambda: httpx.get(daemon.url + "/readyz").status_code == 503, limit_s=5)
+    _wait(lambda: httpx.get(daemon.url + "/readyz").status_code == 503)
 
     assert httpx.get(daemon.url + "/readyz").json() == {"status": "draining"}
     assert _ask(daemon.url).status_code == 200
-    assert daemon.stop(within_s=5.0) == 0
+    assert daemon.stop(within_s=HANGS_S) == 0
 
 
 def test_a_node_that_drains_takes_no_new_clients(start_daemon: Any) -> None:
@@ -284,9 +287,9 @@ def test_a_node_that_drains_takes_no_new_clients(start_daemon: Any) -> None:
         pieces = answer.iter_bytes()
         next(pieces)
         daemon.process.send_signal(signal.SIGTERM)
-        _wait(lambda: _refuses(daemon.url), limit_s=5)
+        _wait(lambda: _refuses(daemon.url))
         assert next(pieces)
-        assert daemon.stop(within_s=5.0) == 0
+        assert daemon.stop(within_s=HANGS_S) == 0
 
 
 def _refuses(url: str) -> bool:
