@@ -61,3 +61,7 @@ class Downstream(Protocol):
     async def send(self, events: Batch) -> None:
         """Write one batch to the client; waiting for a slow one is what holds the worker back."""
         ...
+
+    def start_over(self) -> bool:
+        """Forget what was sent, for another worker to begin; false if the client has seen any."""
+        ...

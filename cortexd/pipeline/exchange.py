@@ -36,8 +36,7 @@ class Exchange:
 
     `timeout_s`: what the client allows for all of it. `choices`: set by routing, best first.
     `worker` and `model`: who is being asked, set by failover before the worker is called.
-    `first_sent_at`: when the first batch went to the client, on the monotonic clock; from then on
-    the answer is committed to that worker.
+    `first_sent_at`: when the first batch of the answer went downstream, on the monotonic clock.
     """
 
     request_id: RequestId

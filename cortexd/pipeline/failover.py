@@ -1,5 +1,7 @@
 """Layer 4: the next worker is asked when one fails, for as long as the client has seen nothing.
 
+That is until the first token of a stream, and until the last one of an answer that is sent whole.
+
 Why here: the only place where a request is tried again, so that attempts never multiply.
 """
 
@@ -25,9 +27,9 @@ class FailoverLayer:
                 await self._inner(exchange)
             except WorkerFailed as failure:
                 exchange.attempts[-1] = attrs.evolve(exchange.attempts[-1], failure=failure)
-                if exchange.first_sent_at is not None or not failure.kind.value.fails_over:
+                if not failure.kind.value.fails_over or not exchange.downstream.start_over():
                     raise
-                last = failure
+                exchange.first_sent_at, last = None, failure
             else:
                 return
         if last is None:

@@ -30,6 +30,8 @@ priority = 2
 script = [{ say = "all is well" }]
 """
 
+BREAKING_FIRST = FAILING_FIRST.replace("{ fail", '{ say = "half an ans" }, { fail')
+
 ABSENT_OLLAMA = """
 [[workers]]
 name = "ollama-local"
@@ -87,6 +89,21 @@ def test_a_worker_that_fails_before_its_first_token_is_never_seen(start_daemon: 
     assert streamed.status_code == 200
     assert "error" not in streamed.text
     assert streamed.text.rstrip().endswith("data: [DONE]")
+
+
+def test_a_worker_that_breaks_off_is_told_to_those_alone_who_have_seen_half(
+    start_daemon: Any,
+) -> None:
+    """A stream ends with an error and no terminator; an answer sent whole is the second one's."""
+    daemon = start_daemon(BREAKING_FIRST)
+
+    whole, streamed = _ask(daemon.url), _ask(daemon.url, stream=True)
+
+    assert whole.json()["choices"][0]["message"]["content"] == "all is well"
+    assert whole.headers["x-cortexd-worker"] == "working"
+    assert "half an ans" in streamed.text
+    assert '"error"' in streamed.text
+    assert "[DONE]" not in streamed.text
 
 
 def test_an_absent_ollama_is_no_ones_problem(start_daemon: Any) -> None:

@@ -97,15 +97,22 @@ class FakeWorker:
 
 @attrs.define(eq=False)
 class FakeClient:
-    """Keeps the batches; `pause_s` makes it a slow reader."""
+    """Keeps the batches; `pause_s` makes it a slow reader, `collects` one who wants it whole."""
 
     pause_s: float = 0.0
+    collects: bool = False
     batches: list[Batch] = attrs.Factory(list)
 
     async def send(self, events: Batch) -> None:
         """Take a batch."""
         await trio.sleep(self.pause_s)
         self.batches.append(events)
+
+    def start_over(self) -> bool:
+        """Take back what came, if it is kept until the end."""
+        if self.collects:
+            self.batches.clear()
+        return not self.batches
 
     @property
     def text(self) -> str:
@@ -134,14 +141,19 @@ class Bench:
     events: list[Event]
 
     def exchange(
-        self, *, model: str | None = None, timeout_s: float | None = None, pause_s: float = 0.0
+        self,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+        pause_s: float = 0.0,
+        collects: bool = False,
     ) -> Exchange:
         """A new request."""
         return Exchange(
             request_id=RequestId("r-1"),
             door="test",
             request=ChatRequest(model=model, messages=(Message(Role.USER, "hello"),)),
-            downstream=FakeClient(pause_s),
+            downstream=FakeClient(pause_s, collects),
             timeout_s=timeout_s,
         )
 

@@ -44,6 +44,21 @@ async def test_a_failure_after_the_first_token_is_told(
     assert bench.idle()
 
 
+async def test_an_answer_that_is_sent_whole_fails_over_to_its_very_end(
+    make_bench: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Its client has seen nothing, so the second worker may begin from the beginning."""
+    bench = make_bench(["hel", 1.0, FailureKind.SERVER_ERROR], [2.0, "other"])
+    exchange = bench.exchange(collects=True)
+
+    await bench.service(exchange)
+
+    assert (exchange.downstream.text, exchange.downstream.finished) == ("other", True)
+    assert (exchange.worker, exchange.outcome) == ("b", Outcome.SERVED)
+    assert bench.ended()[0].first_token_s == 3.0
+    assert bench.idle()
+
+
 async def test_a_refusal_is_not_tried_elsewhere(
     make_bench: Any, autojump_clock: trio.testing.MockClock
 ) -> None:

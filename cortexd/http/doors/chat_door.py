@@ -117,6 +117,10 @@ class StreamedReply:
         await self.respond.send(self.writer.encode_batch(events))
         self.whole = isinstance(events[-1], Finished)
 
+    def start_over(self) -> bool:
+        """Only while nothing has been sent: what a client has read cannot be taken back."""
+        return self.writer is None
+
     async def complete(self) -> None:
         """End the body; its terminator has been sent with the last batch."""
         if not self.whole:
@@ -170,6 +174,13 @@ class CollectedReply:
                 FailureKind.SERVER_ERROR,
                 f"an answer of more than {ANSWER_CHARACTERS_MAX} characters",
             )
+
+    def start_over(self) -> bool:
+        """Always: the client has seen nothing yet."""
+        self.texts.clear()
+        self.characters = 0
+        self.writer = None
+        return True
 
     async def complete(self) -> None:
         """Send all of it."""
