@@ -68,3 +68,27 @@ def test_what_is_not_json_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(RequestRefused) as caught:
         check_json(headers)
     assert caught.value.status == 415
+
+
+CURL = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_bare_curl_is_taken_where_it_is_the_custom() -> None:
+    """`curl -d` names this type for every body, and Ollama's users write no header."""
+    check_json(CURL, also_from_curl=True)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**CURL, "origin": "https://evil.example"},
+        {**CURL, "origin": "null"},
+        {"content-type": "text/plain"},
+        {},
+    ],
+)
+def test_a_page_in_a_browser_is_no_curl(headers: dict[str, str]) -> None:
+    """What any page may send without asking first is refused, and browsers name its origin."""
+    with pytest.raises(RequestRefused) as caught:
+        check_json(headers, also_from_curl=True)
+    assert caught.value.status == 415

@@ -202,3 +202,18 @@ def test_ollama_takes_a_plain_request_without_a_model(embedded: Any) -> None:
     assert answer.status_code == 200
     assert answer.json()["done"] is True
     assert answer.json()["eval_count"] <= 3
+
+
+def test_ollama_takes_a_bare_curl(embedded: Any) -> None:
+    """As its documentation shows it: `-d`, and not a single header."""
+    body = json.dumps({"messages": MESSAGES, "stream": False, "max_tokens": 3})
+
+    answer = subprocess.run(
+        ["curl", "-sS", embedded.url + "/api/chat", "-d", body],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+    assert json.loads(answer)["done"] is True

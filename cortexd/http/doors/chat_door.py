@@ -58,6 +58,11 @@ class ChatDialect(Protocol):
         """The content type of a stream."""
         ...
 
+    @property
+    def takes_bare_curl(self) -> bool:
+        """Whether its users send JSON with `curl -d` and nothing else."""
+        ...
+
     def parse(self, document: dict[str, object]) -> ParsedChat:
         """What the request says. Errors: `RequestRefused`."""
         ...
@@ -222,7 +227,7 @@ class ChatDoor:
         """Parse, ask the pipeline, encode."""
         request_id = read_request_id(request.headers, self.new_id)
         try:
-            check_json(request.headers)
+            check_json(request.headers, also_from_curl=self.dialect.takes_bare_curl)
             timeout_s = read_timeout_s(request.headers)
             parsed = self.dialect.parse(parse_object(request.body))
         except RequestRefused as refusal:

@@ -58,6 +58,7 @@ class OllamaDialect:
     clock: Callable[[], float]
     door: str = "ollama"
     stream_type: str = "application/x-ndjson"
+    takes_bare_curl: bool = True
 
     def parse(self, document: dict[str, object]) -> ParsedChat:
         """What the request says."""

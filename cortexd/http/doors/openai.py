@@ -47,6 +47,7 @@ class OpenAiDialect:
     wall_clock: Callable[[], float]
     door: str = "openai"
     stream_type: str = "text/event-stream; charset=utf-8"
+    takes_bare_curl: bool = False
 
     def parse(self, document: dict[str, object]) -> ParsedChat:
         """What the request says."""

@@ -10,6 +10,8 @@ from cortexd.wire.quotation import quoted
 
 TIMEOUT_S_MAX: Final = 86_400.0
 
+_TYPE_OF_CURL: Final = "application/x-www-form-urlencoded"
+
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # Not float(): that takes `nan`, `1_0` and digits of other scripts.
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -40,10 +42,15 @@ def read_timeout_s(headers: Mapping[str, str]) -> float | None:
     return seconds
 
 
-def check_json(headers: Mapping[str, str]) -> None:
-    """Refuse a body that does not say it is JSON, or that would have to be unpacked first."""
+def check_json(headers: Mapping[str, str], *, also_from_curl: bool = False) -> None:
+    """Refuse a body that does not say it is JSON, or that would have to be unpacked first.
+
+    `also_from_curl`: take what `curl -d` says of every body, as Ollama does and its documentation
+    shows; but not from a browser, where any page may send that without asking.
+    """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    is_from_curl = media_type == _TYPE_OF_CURL and "origin" not in headers
+    if media_type != "application/json" and not (also_from_curl and is_from_curl):
         raise RequestRefused(
             "the body must be JSON: send content-type: application/json",
             code="unsupported_media_type",
