@@ -1,6 +1,7 @@
 """From a checked configuration to an exit code: the life of the process."""
 
 import errno
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,12 @@ EXIT_OK = 0
 EXIT_TREE_GAVE_UP = 1
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+STUCK_S = 12.0
+"""How long a child that does not stop is waited for, beyond the drain or a second signal.
+
+Longer than its shutdown time and the grace after that, so that its stack is in the log by then.
+"""
 
 log = structlog.get_logger("cortexd")
 
@@ -48,6 +55,7 @@ async def _run_node(config: Config, listening: Listening) -> int:
     with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGUSR1) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_obey, signals, app)
+            nursery.start_soon(_insist, app)
             try:
                 await _serve(app, listening)
             except SupervisionError as error:
@@ -83,6 +91,18 @@ async def _obey(signals: AsyncIterator[int], app: Application) -> None:
         else:
             log.info("stop ordered", signal=signal.Signals(number).name)
             app.drain.order()
+
+
+async def _insist(app: Application) -> None:
+    """End the process without a child that is stuck, since nothing else would end it."""
+    await app.drain.ordered.wait()
+    node = app.config.node
+    with trio.move_on_after(node.predrain_seconds + node.drain_seconds + STUCK_S):
+        await app.drain.hurried.wait()
+        await trio.sleep(STUCK_S)
+    log.critical("a child does not stop; ending without it", exit_code=EXIT_TREE_GAVE_UP)
+    logging.shutdown()
+    os._exit(EXIT_TREE_GAVE_UP)
 
 
 async def _announce(app: Application, listening: Listening) -> None:

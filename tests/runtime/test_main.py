@@ -1,7 +1,9 @@
 """The life of the process: how it ends when it cannot begin, or cannot go on."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,29 @@ whole = main.supervision_tree
 main.supervision_tree = lambda app: Supervisor(
     ChildSpec("fine", lambda: whole(app)), ChildSpec("doomed", task(crash))
 )
+sys.exit(main.run(load(Path(sys.argv[1]), {}), log_format="json"))
+"""
+
+
+STUCK = """
+import sys
+from pathlib import Path
+import trio
+from cortexd.config.load import load
+from cortexd.runtime import main
+from supervisor_tree import ChildSpec, Supervisor, task
+
+async def stuck_in_the_mud():
+    with trio.CancelScope(shield=True):
+        await trio.sleep_forever()
+
+whole = main.supervision_tree
+main.supervision_tree = lambda app: Supervisor(
+    ChildSpec("stuck", task(stuck_in_the_mud), shutdown=0.1),
+    ChildSpec("fine", lambda: whole(app)),
+    kill_grace=0.1,
+)
+main.STUCK_S = 1.0
 sys.exit(main.run(load(Path(sys.argv[1]), {}), log_format="json"))
 """
 
@@ -71,3 +96,31 @@ def test_a_state_folder_that_cannot_be_made_is_named(config: Path, tmp_path: Pat
 
     assert ended.returncode == 78
     assert ended.stderr.strip() == f"cortexd: {tmp_path}/state: File exists"
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_stuck_child_is_shown_and_holds_nobody_up(config: Path, signals: int) -> None:
+    """Its stack is in the log, and the process ends: after the drain, or at the second signal."""
+    text = config.read_text(encoding="utf-8")
+    drain_s = 600 if signals == 2 else 0
+    config.write_text(
+        text.replace("[data]", f"drain_seconds = {drain_s}\n[data]"), encoding="utf-8"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        while not process.stdout.readline().startswith("  curl "):
+            assert process.poll() is None
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)  # two at once would be one
+        _, log = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "child is stuck" in log
+    assert "stuck_in_the_mud" in log
+    assert "a child does not stop" in log.splitlines()[-1]
