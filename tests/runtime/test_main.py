@@ -118,7 +118,10 @@ def test_a_stuck_child_is_shown_and_holds_nobody_up(config: Path, signals: int) 
         for _ in range(signals):
             process.send_signal(signal.SIGTERM)
             time.sleep(0.3)  # two at once would be one
-        _, log = process.communicate(timeout=60)
+        try:
+            _, log = process.communicate(timeout=30)
+        finally:
+            process.kill()
 
     assert process.returncode == 1
     assert "child is stuck" in log
