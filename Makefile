@@ -36,6 +36,13 @@ $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
 	@$(PIP_INSTALL) -r requirements/develop.txt
 	@touch $@
 
+# In an environment of its own: it asks for other versions of what we use.
+$(VENV)/litellm.done: requirements/litellm.txt | $(VENV)/bin/python
+	@echo "== installing LiteLLM, a client to test with and a gateway to compare with (about 750 MB)"
+	@$(PYTHON) -m venv $(VENV)/litellm
+	@$(VENV)/litellm/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps --progress-bar on -r requirements/litellm.txt
+	@touch $@
+
 format: setup-develop ## Rewrite the sources in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
