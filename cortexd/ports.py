@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
-from cortexd.domain.chat import Batch, ChatRequest
+from cortexd.domain.answer import Batch, Embedded
+from cortexd.domain.chat import ChatRequest
+from cortexd.domain.embedding import EmbeddingRequest
+from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo
 
 ChatStream: TypeAlias = AsyncIterator[Batch]
@@ -18,8 +21,8 @@ raises `WorkerFailed` instead.
 class ChatProvider(Protocol):
     """A worker as the rest of the node sees it.
 
-    Errors: `health_check`, `open_chat` and the iteration of its stream raise `WorkerFailed` and
-    no exception of a library.
+    Errors: `health_check`, `open_chat` and the iteration of its stream, `embed` and `count_tokens`
+    raise `WorkerFailed` and no exception of a library.
     Cancellation: none of them sets a time limit of its own but for connecting. The caller's cancel
     scopes do, and cancelling ends the upstream request at once.
     """
@@ -48,6 +51,16 @@ class ChatProvider(Protocol):
         Entering waits until the worker has accepted the request (its response headers are there).
         Leaving the block ends the upstream request, whatever has been read.
         """
+        ...
+
+    async def embed(
+        self, request: EmbeddingRequest, *, model: str
+    ) -> tuple[Embedded, Usage | None]:
+        """Turn texts into vectors; asked only of a worker with the feature EMBEDDINGS."""
+        ...
+
+    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+        """How many tokens the prompt has; `None` from a worker that has no means to tell."""
         ...
 
     async def aclose(self) -> None:

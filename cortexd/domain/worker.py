@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 from attrs import validators
 
+from cortexd.domain.feature import Feature
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 
@@ -45,12 +46,17 @@ class WorkerSettings:
 
 @attrs.frozen(kw_only=True)
 class WorkerInfo:
-    """What an adapter says of its worker, without asking it anything."""
+    """What an adapter says of its worker, without asking it anything.
+
+    `features`: what the worker can do as far as its provider's API goes; a particular model may
+    know less, and refuse.
+    """
 
     name: WorkerName
     type: WorkerType
     priority: int
     models: tuple[str, ...]
+    features: frozenset[Feature]
 
 
 @unique

@@ -5,10 +5,10 @@ from typing import Protocol
 import attrs
 
 from cortexd.actors.roster import RegisteredWorker
-from cortexd.domain.chat import ChatRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.ids import RequestId, WorkerName
 from cortexd.domain.outcome import Outcome
+from cortexd.domain.request import ModelRequest
 from cortexd.domain.usage import Usage
 from cortexd.ports import Downstream
 
@@ -41,7 +41,7 @@ class Exchange:
 
     request_id: RequestId
     door: str
-    request: ChatRequest
+    request: ModelRequest
     downstream: Downstream
     timeout_s: float | None = None
     choices: tuple[Choice, ...] = ()

@@ -11,8 +11,10 @@ from cortexd.actors.published import Published
 from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.errors import NoWorkerAvailable, RequestRefused
 from cortexd.domain.ids import WorkerName
+from cortexd.domain.request import ModelRequest
 from cortexd.domain.worker import WorkerStatus
 from cortexd.pipeline.exchange import ChatService, Choice, Exchange
+from cortexd.policy.capabilities import able
 from cortexd.policy.load_balancing import Load, order
 from cortexd.policy.routing import ANY_MODEL, Candidate, Serves, resolve
 
@@ -38,16 +40,20 @@ class RoutingLayer:
 
     async def __call__(self, exchange: Exchange) -> None:
         """Route the exchange. Raises `RequestRefused` (404) or `NoWorkerAvailable`."""
-        exchange.choices = self._choose(exchange.request.model)
+        exchange.choices = self._choose(exchange.request)
         await self._inner(exchange)
 
-    def _choose(self, model: str | None) -> tuple[Choice, ...]:
-        view = self._view.value
+    def _choose(self, request: ModelRequest) -> tuple[Choice, ...]:
+        model, view = request.model, self._view.value
         members = {member.worker.name: member for member in view.members}
         serves = [Serves(name, member.models) for name, member in members.items()]
         tiers = resolve(model, serves, aliases=self._aliases)
         if members and _is_unknown(model, tiers):
             raise _model_not_found(model, serves, self._aliases)
+        features = {
+            name: member.worker.provider.info().features for name, member in members.items()
+        }
+        tiers = able(request.needs, tiers, features)
         turn = next(self._turns)
         choices = tuple(
             choice for tier in tiers for choice in _ordered(tier, members, view, turn=turn)

@@ -4,12 +4,22 @@ Why here: what it does (a slot, a stream, its timers) belongs to a single attemp
 back before the next one begins.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
 import trio
 
-from cortexd.domain.chat import Batch, Finished
+from cortexd.domain.answer import Batch, Finished, FinishReason, InputCounted
+from cortexd.domain.chat import ChatRequest
+from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.request import TokenCountRequest
 from cortexd.pipeline.exchange import Choice, Exchange
+from cortexd.policy.token_estimate import estimate_input_tokens
+
+T = TypeVar("T")
 
 
 class WorkerCall:
@@ -24,14 +34,30 @@ class WorkerCall:
             await self._attempt(exchange, choice)
 
     async def _attempt(self, exchange: Exchange, choice: Choice) -> None:
+        match exchange.request:
+            case ChatRequest() as request:
+                await self._chat(exchange, choice, request)
+            case EmbeddingRequest() as request:
+                embedded, usage = await _in_time(
+                    choice, partial(choice.worker.provider.embed, request, model=choice.model)
+                )
+                await self._pass_on(exchange, (embedded, Finished(FinishReason.STOP, usage)))
+            case TokenCountRequest(chat):
+                told = await _in_time(
+                    choice, partial(choice.worker.provider.count_tokens, chat, model=choice.model)
+                )
+                counted = InputCounted(
+                    estimate_input_tokens(chat) if told is None else told, is_estimate=told is None
+                )
+                await self._pass_on(exchange, (counted, Finished(FinishReason.STOP)))
+
+    async def _chat(self, exchange: Exchange, choice: Choice, request: ChatRequest) -> None:
         settings = choice.worker.settings
         ends_at = trio.current_time() + settings.total_seconds
         with trio.CancelScope() as patience:
             waiting_for = f"first token (limit {settings.first_token_seconds:g} s)"
             patience.deadline = min(ends_at, trio.current_time() + settings.first_token_seconds)
-            async with choice.worker.provider.open_chat(
-                exchange.request, model=choice.model
-            ) as stream:
+            async with choice.worker.provider.open_chat(request, model=choice.model) as stream:
                 async for events in stream:
                     # While the client is being written to, the worker's patience is not tried.
                     patience.deadline = ends_at
@@ -41,11 +67,7 @@ class WorkerCall:
         if patience.cancelled_caught:
             if trio.current_time() >= ends_at:
                 waiting_for = f"end of the answer (limit {settings.total_seconds:g} s)"
-            raise WorkerFailed(
-                choice.worker.name,
-                FailureKind.TIMED_OUT,
-                f"timed out waiting for the {waiting_for}",
-            )
+            raise _timed_out(choice, waiting_for)
 
     @staticmethod
     async def _pass_on(exchange: Exchange, events: Batch) -> None:
@@ -55,3 +77,17 @@ class WorkerCall:
         if isinstance(last, Finished):
             exchange.usage = last.usage
         await exchange.downstream.send(events)
+
+
+async def _in_time(choice: Choice, ask: Callable[[], Awaitable[T]]) -> T:
+    """What the worker answers, in one piece, within its limit for a first token."""
+    limit_s = choice.worker.settings.first_token_seconds
+    with trio.move_on_after(limit_s):
+        return await ask()
+    raise _timed_out(choice, f"answer (limit {limit_s:g} s)")
+
+
+def _timed_out(choice: Choice, waiting_for: str) -> WorkerFailed:
+    return WorkerFailed(
+        choice.worker.name, FailureKind.TIMED_OUT, f"timed out waiting for the {waiting_for}"
+    )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
-from cortexd.domain.chat import Batch
+from cortexd.domain.answer import Batch
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
@@ -32,7 +32,8 @@ class StreamDecoder(Protocol):
         ...
 
 
-DecoderFactory: TypeAlias = Callable[[], StreamDecoder]
+DecoderFactory: TypeAlias = Callable[[str], StreamDecoder]
+"""Takes an id that no other answer has, for what the worker leaves without one."""
 
 
 class AnswerStream:

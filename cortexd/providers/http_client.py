@@ -24,6 +24,7 @@ from cortexd.domain.ids import WorkerName
 from cortexd.providers.answer_stream import worker_failure
 from cortexd.providers.retry_after import retry_after_s
 from cortexd.wire.errors import UpstreamError
+from cortexd.wire.failed_answer import FailedAnswer
 
 DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
 ERROR_BODY_BYTES_MAX: Final = 64 * 1024
@@ -39,7 +40,7 @@ KEEP_ALIVE_S: Final = 4.0
 
 _OK: Final = 200
 
-ErrorDecoder: TypeAlias = Callable[[int, bytes], UpstreamError]
+ErrorDecoder: TypeAlias = Callable[[FailedAnswer], UpstreamError]
 
 
 @cache
@@ -113,6 +114,23 @@ class HttpClient:
                 raise self._endpoint.failed(FailureKind.SERVER_ERROR, detail)
             return bytes(document)
 
+    async def post(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        bytes_max: int = DOCUMENT_BYTES_MAX,
+    ) -> bytes:
+        """POST a JSON document, and get one."""
+        headers = {"content-type": "application/json"} | dict(headers)
+        async with self._exchange("POST", path, headers, body) as response:
+            if response.status != _OK:
+                raise await self._refusal(response)
+            document = bytearray()
+            await response.read_into(document, bytes_max)
+            return bytes(document)
+
     @asynccontextmanager
     async def stream(
         self, path: str, headers: Mapping[str, str], body: bytes, *, media_type: str
@@ -161,8 +179,12 @@ class HttpClient:
         # That it failed is known; a server that is slow to say why must not hold the request up.
         with trio.move_on_after(ERROR_BODY_S_MAX), suppress(WorkerFailed):
             await response.read_into(body, ERROR_BODY_BYTES_MAX)
-        error = self._decode_error(response.status, bytes(body[:ERROR_BODY_BYTES_MAX]))
-        wait_s = retry_after_s(response.headers, now=datetime.now(UTC))
+        error = self._decode_error(
+            FailedAnswer(response.status, response.headers, bytes(body[:ERROR_BODY_BYTES_MAX]))
+        )
+        wait_s = error.retry_after_s
+        if wait_s is None:
+            wait_s = retry_after_s(response.headers, now=datetime.now(UTC))
         return worker_failure(self._endpoint.worker, error, retry_after_s=wait_s)
 
 

@@ -1,28 +1,69 @@
 """What all workers behind an HTTP address have in common; only the dialect differs."""
 
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Final, TypeAlias
+from urllib.parse import quote
 
 import attrs
 
+from cortexd.domain.answer import Embedded
 from cortexd.domain.chat import ChatRequest
+from cortexd.domain.embedding import EmbeddingRequest
+from cortexd.domain.errors import WorkerFailed
+from cortexd.domain.failure import FailureKind
+from cortexd.domain.feature import Feature
+from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
-from cortexd.providers.answer_stream import AnswerStream, DecoderFactory
+from cortexd.providers.answer_stream import AnswerStream, DecoderFactory, wire_failures
 from cortexd.providers.http_client import Endpoint, ErrorDecoder, HttpClient
-from cortexd.providers.key_rotation import KeyRotation
+from cortexd.providers.key_rotation import KeyHeaders, KeyRotation, bearer
 from cortexd.wire.strict_json import dumps
+
+EMBEDDINGS_BYTES_MAX: Final = 64 * 1024 * 1024
+
+WriteRequest: TypeAlias = Callable[..., dict[str, object]]
+"""Takes a request and, by the name `model`, the worker's own name of the model."""
+
+
+@attrs.frozen(kw_only=True)
+class EmbeddingCall:
+    """How vectors are asked for, and read from a document."""
+
+    path: str
+    write_request: WriteRequest
+    read_answer: Callable[[bytes], tuple[Embedded, Usage | None]]
+
+
+@attrs.frozen(kw_only=True)
+class TokenCountCall:
+    """How a count of tokens is asked for, and read from a document."""
+
+    path: str
+    write_request: WriteRequest
+    read_answer: Callable[[bytes], int]
 
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """How a chat is asked for and answered over HTTP. Paths are relative to the base URL."""
+    """How a worker is asked, and how it answers, over HTTP.
 
+    Paths are relative to the base URL; `{model}` in one stands for the model's name. `headers` go
+    with every request, `key_headers` carry the key.
+    """
+
+    features: frozenset[Feature]
     chat_path: str
     stream_type: str
-    encode_request: Callable[..., dict[str, object]]
+    write_chat_request: WriteRequest
     new_decoder: DecoderFactory
     decode_error: ErrorDecoder
+    headers: Mapping[str, str] = attrs.Factory(dict)
+    key_headers: KeyHeaders = bearer
+    embedding: EmbeddingCall | None = None
+    token_count: TokenCountCall | None = None
 
 
 class HttpWorker:
@@ -34,7 +75,7 @@ class HttpWorker:
     def __init__(self, settings: WorkerSettings, dialect: Dialect, *, base_url: str) -> None:
         self._settings = settings
         self._dialect = dialect
-        self._keys = KeyRotation(settings.api_keys)
+        self._keys = KeyRotation(settings.api_keys, dialect.key_headers)
         self._client = HttpClient(
             Endpoint(
                 worker=settings.name,
@@ -52,6 +93,7 @@ class HttpWorker:
             type=self._settings.type,
             priority=self._settings.priority,
             models=self._settings.models,
+            features=self._dialect.features,
         )
 
     @property
@@ -67,8 +109,48 @@ class HttpWorker:
     async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
         """Ask for an answer from `model`; see `ChatProvider`."""
         dialect = self._dialect
-        body = dumps(dialect.encode_request(request, model=model))
+        body = dumps(dialect.write_chat_request(request, model=model))
         async with self._client.stream(
-            dialect.chat_path, self._keys.next_headers(), body, media_type=dialect.stream_type
+            _path(dialect.chat_path, model),
+            self._next_headers(),
+            body,
+            media_type=dialect.stream_type,
         ) as pieces:
-            yield AnswerStream(self._settings.name, pieces, dialect.new_decoder())
+            yield AnswerStream(self._settings.name, pieces, dialect.new_decoder(uuid.uuid4().hex))
+
+    async def embed(
+        self, request: EmbeddingRequest, *, model: str
+    ) -> tuple[Embedded, Usage | None]:
+        """Turn texts into vectors; see `ChatProvider`."""
+        call = self._dialect.embedding
+        if call is None:
+            raise WorkerFailed(self._settings.name, FailureKind.REFUSED, "it has no embeddings")
+        answer = await self._client.post(
+            _path(call.path, model),
+            self._next_headers(),
+            dumps(call.write_request(request, model=model)),
+            bytes_max=EMBEDDINGS_BYTES_MAX,
+        )
+        with wire_failures(self._settings.name):
+            return call.read_answer(answer)
+
+    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+        """How many tokens the prompt has; see `ChatProvider`."""
+        call = self._dialect.token_count
+        if call is None:
+            return None
+        answer = await self._client.post(
+            _path(call.path, model),
+            self._next_headers(),
+            dumps(call.write_request(request, model=model)),
+        )
+        with wire_failures(self._settings.name):
+            return call.read_answer(answer)
+
+    def _next_headers(self) -> dict[str, str]:
+        return dict(self._dialect.headers) | self._keys.next_headers()
+
+
+def _path(template: str, model: str) -> str:
+    # A model's name is the client's choice where none is declared: it must stay one segment.
+    return template.replace("{model}", quote(model, safe=""))

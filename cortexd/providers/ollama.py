@@ -2,20 +2,33 @@
 
 from typing import Final
 
+from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
 from cortexd.providers.answer_stream import wire_failures
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.http_worker import Dialect, HttpWorker
-from cortexd.wire.ollama_chat import LineDecoder, decode_error, decode_models, encode_request
+from cortexd.wire.ollama.read_answer import LineDecoder, decode_error, decode_models
+from cortexd.wire.ollama.write_request import write_chat_request
 
 DEFAULT_BASE_URL: Final = "http://localhost:11434"
 VERSION_PATH: Final = "/api/version"
 TAGS_PATH: Final = "/api/tags"
 
+FEATURES: Final = frozenset(
+    {
+        Feature.CHAT,
+        Feature.PENALTIES,
+        Feature.SEED,
+        Feature.STOP,
+        Feature.HIGH_TEMPERATURE,
+    }
+)
+
 DIALECT: Final = Dialect(
+    features=FEATURES,
     chat_path="/api/chat",
     stream_type="application/x-ndjson",
-    encode_request=encode_request,
+    write_chat_request=write_chat_request,
     new_decoder=LineDecoder,
     decode_error=decode_error,
 )
@@ -37,7 +50,7 @@ class OllamaWorker(HttpWorker):
 
         Errors: `WorkerFailed`.
         """
-        headers = self._keys.next_headers()
+        headers = self._next_headers()
         # Whether it is an Ollama at all, before its list of models is believed.
         await self._client.get(VERSION_PATH, headers)
         with wire_failures(self._settings.name):

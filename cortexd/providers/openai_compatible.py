@@ -4,19 +4,32 @@ from typing import Final
 
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
 from cortexd.providers.answer_stream import wire_failures
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.http_worker import Dialect, HttpWorker
-from cortexd.wire.openai_chat import ChunkDecoder, decode_error, decode_models, encode_request
+from cortexd.wire.openai.read_answer import ChunkDecoder, decode_error, decode_models
+from cortexd.wire.openai.write_request import write_chat_request
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 MODELS_PATH: Final = "/models"
 
+FEATURES: Final = frozenset(
+    {
+        Feature.CHAT,
+        Feature.PENALTIES,
+        Feature.SEED,
+        Feature.STOP,
+        Feature.HIGH_TEMPERATURE,
+    }
+)
+
 DIALECT: Final = Dialect(
+    features=FEATURES,
     chat_path="/chat/completions",
     stream_type="text/event-stream",
-    encode_request=encode_request,
+    write_chat_request=write_chat_request,
     new_decoder=ChunkDecoder,
     decode_error=decode_error,
 )
@@ -46,11 +59,11 @@ class OpenAICompatibleWorker(HttpWorker):
         # One good key is enough to serve with.
         for _ in range(len(self._keys) - 1):
             try:
-                return await self._client.get(MODELS_PATH, self._keys.next_headers())
+                return await self._client.get(MODELS_PATH, self._next_headers())
             except WorkerFailed as failure:
                 if failure.kind is not FailureKind.BAD_KEY:
                     raise
-        return await self._client.get(MODELS_PATH, self._keys.next_headers())
+        return await self._client.get(MODELS_PATH, self._next_headers())
 
 
 def _versioned(base_url: str) -> str:

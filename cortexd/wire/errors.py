@@ -34,10 +34,11 @@ class UpstreamError(WireError):
 
     `detail` quotes it, cut to length, for the operator alone. `status` is the HTTP status it came
     with, or the one it names inside a stream. `told` is its message, where it came in a known form
-    and not as a page of HTML, say.
+    and not as a page of HTML, say. `retry_after_s`: when to come again, where the body tells.
     """
 
     kind: FailureKind
     detail: str
     status: int | None = None
     told: str | None = None
+    retry_after_s: float | None = None

@@ -13,11 +13,15 @@ from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster, registered
 from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, PoolView, WorkerPool, pool_view
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
+from cortexd.domain.answer import Embedded
 from cortexd.domain.chat import ChatRequest
+from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Event
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.feature import Feature
 from cortexd.domain.ids import WorkerName
+from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings, WorkerType
 from cortexd.policy.health import HealthSettings
 from cortexd.policy.load_balancing import PoolStrategy
@@ -38,7 +42,11 @@ class Patient:
     def info(self) -> WorkerInfo:
         """It declares no models: they are discovered."""
         return WorkerInfo(
-            name=self.name, type=WorkerType.SCRIPTED, priority=self.priority, models=()
+            name=self.name,
+            type=WorkerType.SCRIPTED,
+            priority=self.priority,
+            models=(),
+            features=frozenset(Feature),
         )
 
     async def health_check(self) -> tuple[str, ...]:
@@ -57,6 +65,16 @@ class Patient:
     ) -> AbstractAsyncContextManager[ChatStream]:
         """No chats here."""
         raise AssertionError(model)
+
+    async def embed(
+        self, request: EmbeddingRequest, *, model: str
+    ) -> tuple[Embedded, Usage | None]:
+        """No embeddings here."""
+        raise AssertionError(model)
+
+    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+        """Cannot tell."""
+        return None
 
 
 def _hire(name: str) -> tuple[Patient, RegisteredWorker]:

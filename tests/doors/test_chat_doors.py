@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from cortexd.actors.roster import registered
-from cortexd.domain.chat import Batch, Finished, FinishReason, Message, Role, TextDelta
+from cortexd.domain.answer import Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role, text_message
 from cortexd.domain.errors import (
     CortexError,
     DeadlineExceeded,
@@ -20,10 +21,11 @@ from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerSettings, WorkerType
-from cortexd.http.doors.chat_door import ANSWER_CHARACTERS_MAX, ChatDoor, PipelineBug
 from cortexd.http.doors.door import DoorRequest
+from cortexd.http.doors.model_door import ModelDoor
 from cortexd.http.doors.ollama import ollama_chat_door
 from cortexd.http.doors.openai import openai_chat_door
+from cortexd.http.doors.replies import ANSWER_WEIGHT_MAX, PipelineBug
 from cortexd.pipeline.exchange import Attempt, Choice, Exchange
 
 WALL_S = 1_767_225_600.0
@@ -110,7 +112,7 @@ class Clock:
         return self.now_s
 
 
-def _door(dialect: str, script: Script, clock: Clock | None = None) -> ChatDoor:
+def _door(dialect: str, script: Script, clock: Clock | None = None) -> ModelDoor:
     if dialect == "openai":
         return openai_chat_door(script, new_id=lambda: "new-id", wall_clock=lambda: WALL_S)
     return ollama_chat_door(
@@ -237,8 +239,7 @@ async def test_ollama_s_durations_are_measured(stream: bool) -> None:  # noqa: F
     script = Slow(batches=(HELLO, HELLO, END), between=tick)
     respond = await _answer("ollama", script, clock=clock, stream=stream)
     last = json.loads(respond.body.splitlines()[-1])
-    # Not streamed, the answer ends when the pipeline does, which is one tick later.
-    after_first_ns = 500_000_000 if stream else 750_000_000
+    after_first_ns = 500_000_000
     assert last["prompt_eval_duration"] == 2_000_000_000
     assert last["eval_duration"] == after_first_ns
     assert last["total_duration"] == 2_000_000_000 + after_first_ns
@@ -252,8 +253,9 @@ async def test_the_exchange(dialect: str) -> None:
     headers = {**JSON, "x-request-id": "mine", "x-request-timeout": "2.5"}
     await _answer(dialect, script, headers=headers)
     [exchange] = script.seen
+    assert isinstance(exchange.request, ChatRequest)
     assert exchange.request.model == "m"
-    assert exchange.request.messages == (Message(Role.USER, "hi"),)
+    assert exchange.request.messages == (text_message(Role.USER, "hi"),)
     assert (exchange.request_id, exchange.door, exchange.timeout_s) == ("mine", dialect, 2.5)
 
 
@@ -315,7 +317,7 @@ async def test_a_broken_answer_that_was_not_streamed_is_an_error(dialect: str) -
 
 async def test_an_answer_without_end_is_not_kept() -> None:
     """An answer that is collected has a limit, and going over it is the worker's failure."""
-    longest: Batch = (TextDelta("x" * ANSWER_CHARACTERS_MAX),)
+    longest: Batch = (TextDelta("x" * ANSWER_WEIGHT_MAX),)
     assert (await _answer("openai", Script(batches=(longest, END)))).status == 200
     assert (await _answer("openai", Script(batches=(longest, HELLO, END)))).status == 502
 

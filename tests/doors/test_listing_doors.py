@@ -10,8 +10,10 @@ from cortexd.http.doors.door import Door, DoorRequest
 from cortexd.http.doors.ollama import ollama_tags_door, ollama_version_door
 from cortexd.http.doors.openai import openai_models_door
 from cortexd.http.doors.served_model import ServedModel
-from cortexd.wire.ollama_chat import decode_models as decode_tags
-from cortexd.wire.openai_chat import decode_models
+from cortexd.wire.ollama.read_answer import (
+    decode_models as decode_tags,
+)
+from cortexd.wire.openai.read_answer import decode_models
 
 MODELS = [
     ServedModel(

@@ -12,27 +12,16 @@ import trio
 from cortexd.actors.published import Published
 from cortexd.actors.roster import registered
 from cortexd.actors.worker_pool import PoolMember, PoolView
-from cortexd.domain.chat import (
-    Batch,
-    ChatRequest,
-    Finished,
-    FinishReason,
-    Message,
-    Role,
-    TextDelta,
-)
+from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role, text_message
+from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Event, ExchangeEnded
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.feature import Feature
 from cortexd.domain.ids import RequestId, WorkerName
 from cortexd.domain.usage import Usage
-from cortexd.domain.worker import (
-    WorkerHealth,
-    WorkerInfo,
-    WorkerSettings,
-    WorkerStatus,
-    WorkerType,
-)
+from cortexd.domain.worker import WorkerHealth, WorkerInfo, WorkerSettings, WorkerStatus, WorkerType
 from cortexd.pipeline.build import PipelineParts, build_pipeline
 from cortexd.pipeline.deadline import Cutoff
 from cortexd.pipeline.exchange import ChatService, Exchange
@@ -52,11 +41,17 @@ class FakeWorker:
     opened: int = 0
     closed: int = 0
     priority: int = 10
+    features: frozenset[Feature] = frozenset(Feature)
+    tokens: int | None = None
 
     def info(self) -> WorkerInfo:
         """Nothing special."""
         return WorkerInfo(
-            name=self.name, type=WorkerType.SCRIPTED, priority=self.priority, models=("m",)
+            name=self.name,
+            type=WorkerType.SCRIPTED,
+            priority=self.priority,
+            models=("m",),
+            features=self.features,
         )
 
     async def health_check(self) -> tuple[str, ...]:
@@ -74,6 +69,21 @@ class FakeWorker:
     ) -> AbstractAsyncContextManager[ChatStream]:
         """Play the steps."""
         return self._open()
+
+    async def embed(
+        self, request: EmbeddingRequest, *, model: str
+    ) -> tuple[Embedded, Usage | None]:
+        """The length of each text, after the steps that are no text."""
+        for step in self.steps:
+            if isinstance(step, FailureKind):
+                raise WorkerFailed(self.name, step, "as told")
+            await trio.sleep(step if isinstance(step, float) else 0)
+        return Embedded(tuple((float(len(text)),) for text in request.texts)), Usage(3, 0)
+
+    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+        """What the test says."""
+        await trio.lowlevel.checkpoint()
+        return self.tokens
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ChatStream]:
@@ -152,7 +162,7 @@ class Bench:
         return Exchange(
             request_id=RequestId("r-1"),
             door="test",
-            request=ChatRequest(model=model, messages=(Message(Role.USER, "hello"),)),
+            request=ChatRequest(model=model, messages=(text_message(Role.USER, "hello"),)),
             downstream=FakeClient(pause_s, collects),
             timeout_s=timeout_s,
         )

@@ -9,7 +9,8 @@ import attrs
 import pytest
 import trio
 
-from cortexd.domain.chat import ChatEvent, ChatRequest, Message, Role
+from cortexd.domain.answer import AnswerEvent
+from cortexd.domain.chat import ChatRequest, Role, text_message
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
@@ -270,7 +271,7 @@ def worker(
 @pytest.fixture
 def question() -> ChatRequest:
     """A request like any other."""
-    return ChatRequest(model=None, messages=(Message(Role.USER, "Say hello to the world"),))
+    return ChatRequest(model=None, messages=(text_message(Role.USER, "Say hello to the world"),))
 
 
 @attrs.frozen
@@ -300,9 +301,9 @@ class Bench:
         """From now on, answer with these bytes."""
         self.upstream.answers[self.dialect.chat_path] = Answer(pieces, then)
 
-    async def ask(self) -> list[ChatEvent]:
+    async def ask(self) -> list[AnswerEvent]:
         """All events of an answer; no batch is empty."""
-        events: list[ChatEvent] = []
+        events: list[AnswerEvent] = []
         async with self.worker.open_chat(self.question, model="m1") as stream:
             async for batch in stream:
                 assert batch

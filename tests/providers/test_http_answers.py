@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cortexd.domain.chat import ChatEvent, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
@@ -145,7 +145,7 @@ async def test_stream_that_goes_wrong(bench: "Bench", what: str) -> None:
         "huge-line": b"data: " + b"x" * 3_000_000,
     }[what]
     bench.stream(bench.dialect.first, bad, then="hold")
-    events: list[ChatEvent] = []
+    events: list[AnswerEvent] = []
 
     async def read() -> None:
         async with bench.worker.open_chat(bench.question, model="m1") as stream:

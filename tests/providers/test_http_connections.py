@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from cortexd.domain.chat import ChatRequest, Message, Role, TextDelta
+from cortexd.domain.answer import TextDelta
+from cortexd.domain.chat import ChatRequest, Role, text_message
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.ports import ChatProvider
@@ -120,7 +121,7 @@ async def test_cancelling_while_the_request_is_sent(
         base_url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         worker = make_worker(dialect.type, base_url=base_url)
         with trio.fail_after(1.0), trio.move_on_after(0.1) as scope:
-            much = Message(Role.USER, "x" * 20_000_000)
+            much = text_message(Role.USER, "x" * 20_000_000)
             await _ask(worker, ChatRequest(model=None, messages=(much,)))
         gc.collect()
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import trio
 
-from cortexd.domain.chat import ChatEvent, ChatRequest, Finished, TextDelta
+from cortexd.domain.answer import AnswerEvent, Finished, TextDelta
+from cortexd.domain.chat import ChatRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.worker import WorkerType
@@ -57,7 +58,7 @@ def stage(
 
 async def test_stream_ends_with_finished(stage: Stage, question: ChatRequest) -> None:
     """Batches are not empty; `Finished` is the last event, and there is one."""
-    events: list[ChatEvent] = []
+    events: list[AnswerEvent] = []
 
     async with stage.make("good").open_chat(question, model="m1") as stream:
         async for batch in stream:

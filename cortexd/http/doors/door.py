@@ -8,12 +8,16 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class DoorRequest:
-    """A request as it came off the wire. Header names are lower case."""
+    """A request as it came off the wire. Header names are lower case.
+
+    `params`: the parts of the path that the route has names for.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    params: Mapping[str, str] = attrs.Factory(dict)
 
 
 class Responder(Protocol):

@@ -6,17 +6,17 @@ from typing import Final
 
 import attrs
 
-from cortexd.domain.chat import Batch, Finished
+from cortexd.domain.answer import Batch, collect
 from cortexd.domain.errors import CortexError
-from cortexd.http.doors.chat_door import BeginAnswer, ChatDoor, Writer
 from cortexd.http.doors.json_door import JsonDoor
+from cortexd.http.doors.model_door import Asked, ModelDoor
+from cortexd.http.doors.replies import Writer
 from cortexd.http.doors.served_model import ServedModels
 from cortexd.http.error_responses import ollama_error
 from cortexd.pipeline.exchange import ChatService
 from cortexd.wire.ndjson import encode_line
-from cortexd.wire.ollama_chat_answer import Durations, Head, encode_answer, encode_batch
-from cortexd.wire.ollama_chat_request import parse_request
-from cortexd.wire.parsed_chat import ParsedChat
+from cortexd.wire.ollama.read_request import read_chat_request
+from cortexd.wire.ollama.write_answer import Durations, Head, encode_answer, encode_batch
 
 _NS_PER_S: Final = 1_000_000_000
 
@@ -39,9 +39,9 @@ class OllamaWriter:
         """The lines of a batch."""
         return encode_batch(events, head=self._head, durations=self._durations())
 
-    def encode_answer(self, text: str, finished: Finished) -> bytes:
+    def encode_answer(self, events: Batch) -> bytes:
         """The whole answer as one document."""
-        return encode_answer(text, finished, head=self._head, durations=self._durations())
+        return encode_answer(collect(events), head=self._head, durations=self._durations())
 
     def _durations(self) -> Durations:
         return Durations(
@@ -59,20 +59,18 @@ class OllamaDialect:
     door: str = "ollama"
     stream_type: str = "application/x-ndjson"
     takes_bare_curl: bool = True
+    request_id_headers: tuple[str, ...] = ("x-request-id",)
 
-    def parse(self, document: dict[str, object]) -> ParsedChat:
-        """What the request says."""
-        return parse_request(document)
-
-    def receive(self, _parsed: ParsedChat) -> BeginAnswer:
-        """The time runs from here."""
+    def parse(self, document: dict[str, object]) -> Asked:
+        """What the request says; the time runs from here."""
         asked_s = self.clock()
+        parsed = read_chat_request(document)
 
         def begin(model: str) -> Writer:
             head = Head(model=model, created_at=_rfc_3339(self.wall_clock()))
             return OllamaWriter(head, asked_s=asked_s, first_s=self.clock(), clock=self.clock)
 
-        return begin
+        return Asked(parsed.request, begin, stream=parsed.stream)
 
     def encode_error(self, error: CortexError) -> bytes:
         """The error's text as a body."""
@@ -89,9 +87,9 @@ def ollama_chat_door(
     new_id: Callable[[], str],
     wall_clock: Callable[[], float],
     clock: Callable[[], float],
-) -> ChatDoor:
+) -> ModelDoor:
     """POST /api/chat. `wall_clock` gives seconds since 1970, `clock` is monotonic, in seconds."""
-    return ChatDoor(OllamaDialect(wall_clock, clock), service, new_id)
+    return ModelDoor(OllamaDialect(wall_clock, clock), service, new_id)
 
 
 def ollama_tags_door(served_models: ServedModels, *, wall_clock: Callable[[], float]) -> JsonDoor:

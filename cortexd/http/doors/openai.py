@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import attrs
 
-from cortexd.domain.chat import Batch, Finished
+from cortexd.domain.answer import Batch, collect
 from cortexd.domain.errors import CortexError
-from cortexd.http.doors.chat_door import BeginAnswer, ChatDoor, Writer
 from cortexd.http.doors.json_door import JsonDoor
+from cortexd.http.doors.model_door import Asked, ModelDoor
+from cortexd.http.doors.replies import Writer
 from cortexd.http.doors.served_model import ServedModels
 from cortexd.http.error_responses import openai_error
 from cortexd.pipeline.exchange import ChatService
-from cortexd.wire.openai_chat_answer import StreamEncoder, encode_answer
-from cortexd.wire.openai_chat_request import parse_request
-from cortexd.wire.parsed_chat import ParsedChat
+from cortexd.wire.openai.read_request import read_chat_request
+from cortexd.wire.openai.write_answer import StreamEncoder, encode_answer
 from cortexd.wire.sse import encode_data
 
 
@@ -32,10 +32,10 @@ class OpenAiWriter:
         """The chunks of a batch, `[DONE]` behind the last."""
         return self._stream.encode(events)
 
-    def encode_answer(self, text: str, finished: Finished) -> bytes:
+    def encode_answer(self, events: Batch) -> bytes:
         """The whole answer as a completion."""
         return encode_answer(
-            text, finished, answer_id=self._answer_id, created=self._created, model=self._model
+            collect(events), answer_id=self._answer_id, created=self._created, model=self._model
         )
 
 
@@ -48,23 +48,22 @@ class OpenAiDialect:
     door: str = "openai"
     stream_type: str = "text/event-stream; charset=utf-8"
     takes_bare_curl: bool = False
+    request_id_headers: tuple[str, ...] = ("x-request-id",)
 
-    def parse(self, document: dict[str, object]) -> ParsedChat:
+    def parse(self, document: dict[str, object]) -> Asked:
         """What the request says."""
-        return parse_request(document)
-
-    def receive(self, parsed: ParsedChat) -> BeginAnswer:
-        """Each answer gets an id of its own: the request's may come twice from a client."""
+        parsed = read_chat_request(document)
 
         def begin(model: str) -> Writer:
             return OpenAiWriter(
+                # An id of its own: the request's may come twice from a client.
                 answer_id=f"chatcmpl-{self.new_id()}",
                 created=int(self.wall_clock()),
                 model=model,
                 include_usage=parsed.include_usage,
             )
 
-        return begin
+        return Asked(parsed.request, begin, stream=parsed.stream)
 
     def encode_error(self, error: CortexError) -> bytes:
         """The error object as a body."""
@@ -77,9 +76,9 @@ class OpenAiDialect:
 
 def openai_chat_door(
     service: ChatService, *, new_id: Callable[[], str], wall_clock: Callable[[], float]
-) -> ChatDoor:
+) -> ModelDoor:
     """POST /v1/chat/completions. `wall_clock` gives seconds since 1970."""
-    return ChatDoor(OpenAiDialect(new_id, wall_clock), service, new_id)
+    return ModelDoor(OpenAiDialect(new_id, wall_clock), service, new_id)
 
 
 def openai_models_door(served_models: ServedModels, *, wall_clock: Callable[[], float]) -> JsonDoor:

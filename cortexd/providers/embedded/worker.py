@@ -1,27 +1,44 @@
 """The worker in front of the engine: its dialect is OpenAI's, its address changes."""
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import attrs
+import trio
 
-from cortexd.domain.chat import ChatRequest, Message, Role
+from cortexd.domain.answer import Embedded
+from cortexd.domain.chat import ChatRequest, Role, text_message
+from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.feature import Feature
+from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
 from cortexd.providers.answer_stream import AnswerStream
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.settings import EmbeddedSettings
 from cortexd.providers.http_client import Endpoint, HttpClient
-from cortexd.wire.openai_chat import ChunkDecoder, decode_error, encode_request
+from cortexd.wire.openai.read_answer import ChunkDecoder, decode_error
+from cortexd.wire.openai.write_request import write_chat_request
 from cortexd.wire.strict_json import dumps
 
 CHAT_PATH: Final = "/v1/chat/completions"
 HEALTH_PATH: Final = "/health"
 STREAM_TYPE: Final = "text/event-stream"
+
+FEATURES: Final = frozenset(
+    {
+        Feature.CHAT,
+        Feature.PENALTIES,
+        Feature.SEED,
+        Feature.STOP,
+        Feature.HIGH_TEMPERATURE,
+    }
+)
 
 RESTART_S: Final = 2.0
 """How long an engine takes to come back, told to clients that find none."""
@@ -49,6 +66,7 @@ class EmbeddedWorker:
             type=self._settings.type,
             priority=self._settings.priority,
             models=(self._embedded.model,),
+            features=FEATURES,
         )
 
     @property
@@ -72,19 +90,33 @@ class EmbeddedWorker:
     @asynccontextmanager
     async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
         """Ask for an answer from `model`; see `ChatProvider`."""
-        document = encode_request(self._with_defaults(request), model=model)
+        document = write_chat_request(self._with_defaults(request), model=model)
         # A word of llama.cpp's own, which OpenAI's dialect lacks.
         body = dumps(document | {"repeat_penalty": self._embedded.repeat_penalty})
         async with self._reach_engine().stream(
             CHAT_PATH, {}, body, media_type=STREAM_TYPE
         ) as pieces:
-            yield AnswerStream(self._settings.name, pieces, ChunkDecoder())
+            yield AnswerStream(self._settings.name, pieces, ChunkDecoder(uuid.uuid4().hex))
+
+    async def embed(
+        self, request: EmbeddingRequest, *, model: str
+    ) -> tuple[Embedded, Usage | None]:
+        """Fail: the engine is there for chats, and says so in its features."""
+        del request, model
+        await trio.lowlevel.checkpoint()
+        raise WorkerFailed(self._settings.name, FailureKind.REFUSED, "it has no embeddings")
+
+    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+        """Not told."""
+        del request, model
+        await trio.lowlevel.checkpoint()
+        return None
 
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
         messages, sampling = request.messages, request.sampling
         brings_one = any(message.role is Role.SYSTEM for message in messages)
         if self._embedded.system_prompt and not brings_one:
-            messages = (Message(Role.SYSTEM, self._embedded.system_prompt), *messages)
+            messages = (text_message(Role.SYSTEM, self._embedded.system_prompt), *messages)
         if sampling.max_output_tokens is None:
             limit = self._embedded.answer_tokens_max
             sampling = attrs.evolve(sampling, max_output_tokens=limit)

@@ -27,7 +27,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from cortexd.domain.chat import FinishReason
+from cortexd.domain.answer import FinishReason
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.scripted.step_table import StepTable
 

@@ -3,13 +3,17 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import cycle, islice
 from typing import Final
 
 import trio
 
-from cortexd.domain.chat import Batch, ChatRequest, Finished, FinishReason, Role, TextDelta
+from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role
+from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.feature import Feature
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
@@ -26,6 +30,7 @@ from cortexd.providers.scripted.script import (
     parse_script,
 )
 
+DIMENSIONS: Final = 8
 DEFAULT_MODEL: Final = "scripted"
 
 
@@ -48,6 +53,7 @@ class ScriptedWorker:
             type=self._settings.type,
             priority=self._settings.priority,
             models=self._settings.models,
+            features=frozenset(Feature),
         )
 
     @property
@@ -80,6 +86,21 @@ class ScriptedWorker:
         performance = _Performance(self, request)
         await performance.accept()
         yield performance
+
+    async def embed(
+        self, request: EmbeddingRequest, *, model: str
+    ) -> tuple[Embedded, Usage | None]:
+        """Vectors that count the vowels of each text."""
+        del model
+        await trio.lowlevel.checkpoint()
+        vectors = tuple(_vector(text, request.dimensions or DIMENSIONS) for text in request.texts)
+        return Embedded(vectors), Usage(sum(len(text.split()) for text in request.texts), 0)
+
+    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+        """A token for each word."""
+        del model
+        await trio.lowlevel.checkpoint()
+        return sum(len(message.text.split()) for message in request.messages)
 
     def fail_if_due(self, step: Fail) -> None:
         """Fail, unless this step has failed as often as it should."""
@@ -153,6 +174,11 @@ class _Performance:
         await trio.sleep(step.seconds if isinstance(step, Wait) else 0)
         if isinstance(step, Fail):
             self._worker.fail_if_due(step)
+
+
+def _vector(text: str, dimensions: int) -> tuple[float, ...]:
+    """How often each vowel stands in the text, over and over: equal texts have equal vectors."""
+    return tuple(float(text.count(vowel)) for vowel in islice(cycle("aeiou"), dimensions))
 
 
 def _cut(text: str, split: Split) -> list[str]:

@@ -7,7 +7,7 @@ import attrs
 import pytest
 import trio
 
-from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
@@ -81,7 +81,7 @@ def say() -> Callable[..., ChatRequest]:
     def request(text: str, tokens_max: int = 48) -> ChatRequest:
         return ChatRequest(
             model=None,
-            messages=(Message(Role.USER, text),),
+            messages=(text_message(Role.USER, text),),
             sampling=Sampling(temperature=0.0, max_output_tokens=tokens_max),
         )
 

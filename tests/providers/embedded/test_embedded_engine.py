@@ -28,7 +28,7 @@ LONG_STORY = "Write a very long story about the sea."
 
 DAEMON = """
 import sys, trio
-from cortexd.domain.chat import ChatRequest, Message, Role
+from cortexd.domain.chat import text_message, ChatRequest, Message, Role
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
@@ -46,7 +46,7 @@ async def main():
             await ready.wait()
         print("here", flush=True)
         if sys.argv[1] == "generating":
-            request = ChatRequest(model=None, messages=(Message(Role.USER, sys.argv[2]),))
+            request = ChatRequest(model=None, messages=(text_message(Role.USER, sys.argv[2]),))
             async with worker.open_chat(request, model="x") as stream:
                 async for _ in stream:
                     pass

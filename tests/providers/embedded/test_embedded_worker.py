@@ -9,15 +9,8 @@ import msgspec
 import pytest
 import trio
 
-from cortexd.domain.chat import (
-    ChatEvent,
-    ChatRequest,
-    Finished,
-    FinishReason,
-    Message,
-    Role,
-    TextDelta,
-)
+from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role, text_message
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.ports import ChatProvider
@@ -29,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_time
 
 
-async def _answer(worker: ChatProvider, request: ChatRequest) -> list[ChatEvent]:
+async def _answer(worker: ChatProvider, request: ChatRequest) -> list[AnswerEvent]:
     async with worker.open_chat(request, model="smollm2") as stream:
         return [event async for batch in stream for event in batch]
 
@@ -117,7 +110,7 @@ async def test_system_prompt(
     """A request without a system prompt gets one; the penalty goes with every request."""
     machine = make_machine(system_prompt="Be kind.", repeat_penalty=1.3)
     machine.address.publish(listener)
-    request = ChatRequest(model=None, messages=tuple(Message(role, "Hi.") for role in roles))
+    request = ChatRequest(model=None, messages=tuple(text_message(role, "Hi.") for role in roles))
 
     with pytest.raises(WorkerFailed):
         await _answer(machine.worker, request)

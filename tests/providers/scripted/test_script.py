@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cortexd.domain.chat import FinishReason
+from cortexd.domain.answer import FinishReason
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.scripted.script import (
     DEFAULT_SCRIPT,

@@ -7,15 +7,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from cortexd.domain.chat import (
-    ChatEvent,
-    ChatRequest,
-    Finished,
-    FinishReason,
-    Message,
-    Role,
-    TextDelta,
-)
+from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role, text_message
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
@@ -35,17 +28,17 @@ def actor(settings_of: Callable[..., WorkerSettings]) -> Actor:
     return make
 
 
-async def ask(worker: ScriptedWorker, *texts: str) -> list[ChatEvent]:
+async def ask(worker: ScriptedWorker, *texts: str) -> list[AnswerEvent]:
     """The whole answer to messages of a user."""
-    messages = tuple(Message(Role.USER, text) for text in texts)
-    events: list[ChatEvent] = []
+    messages = tuple(text_message(Role.USER, text) for text in texts)
+    events: list[AnswerEvent] = []
     async with worker.open_chat(ChatRequest(model=None, messages=messages), model="x") as stream:
         async for batch in stream:
             events += batch
     return events
 
 
-def text_of(events: list[ChatEvent]) -> str:
+def text_of(events: list[AnswerEvent]) -> str:
     """What the answer says."""
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 

@@ -5,24 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortexd.domain.chat import (
-    Batch,
-    ChatEvent,
-    ChatRequest,
-    Finished,
-    FinishReason,
-    Message,
-    Role,
-    Sampling,
-    TextDelta,
-)
+from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
 from cortexd.wire.errors import MalformedStream, UpstreamError, WireError
-from cortexd.wire.openai_chat import ChunkDecoder, decode_error, decode_models, encode_request
+from cortexd.wire.failed_answer import FailedAnswer
+from cortexd.wire.openai.read_answer import ChunkDecoder, decode_error, decode_models
+from cortexd.wire.openai.write_request import write_chat_request
 
 REQUEST = ChatRequest(
-    model="anything", messages=(Message(Role.SYSTEM, "be brief"), Message(Role.USER, "hi"))
+    model="anything",
+    messages=(text_message(Role.SYSTEM, "be brief"), text_message(Role.USER, "hi")),
 )
 
 
@@ -43,8 +37,8 @@ EVENTS: Batch = (
 
 
 def _decoded(*pieces: bytes) -> Batch | tuple[()]:
-    decoder = ChunkDecoder()
-    events: list[ChatEvent] = []
+    decoder = ChunkDecoder("id")
+    events: list[AnswerEvent] = []
     for piece in pieces:
         events += decoder.feed(piece)
     events += decoder.close()
@@ -54,7 +48,7 @@ def _decoded(*pieces: bytes) -> Batch | tuple[()]:
 
 def test_the_smallest_request_asks_for_a_stream_with_usage() -> None:
     """Without sampling nothing but model, messages, stream and the wish for usage goes out."""
-    assert encode_request(REQUEST, model="m") == {
+    assert write_chat_request(REQUEST, model="m") == {
         "model": "m",
         "messages": [
             {"role": "system", "content": "be brief"},
@@ -77,8 +71,8 @@ def test_every_sampling_field_goes_out() -> None:
         presence_penalty=1.0,
     )
     request = ChatRequest(model=None, messages=REQUEST.messages, sampling=sampling)
-    sent = encode_request(request, model="m")
-    assert {name: sent[name] for name in sent.keys() - encode_request(REQUEST, model="m")} == {
+    sent = write_chat_request(request, model="m")
+    assert {name: sent[name] for name in sent.keys() - write_chat_request(REQUEST, model="m")} == {
         "temperature": 0.0,
         "top_p": 0.5,
         "max_tokens": 7,
@@ -133,7 +127,7 @@ def test_the_ends_that_servers_write(stream: str, finished: Finished) -> None:
 
 def test_finished_waits_for_the_usage() -> None:
     """The chunk with the finish reason alone does not finish: the usage may still come."""
-    decoder = ChunkDecoder()
+    decoder = ChunkDecoder("id")
     assert decoder.feed((_chunk("a") + _chunk(reason="stop")).encode()) == (TextDelta("a"),)
     assert not decoder.finished
     assert decoder.feed(USAGE.encode()) == ()
@@ -228,7 +222,7 @@ def test_an_error_event_is_raised(data: str) -> None:
 )
 def test_each_error_answer_has_a_kind(status: int, body: str, kind: str) -> None:
     """Status and error code together give the kind that the resilience rules are written for."""
-    error = decode_error(status, body.encode("latin-1"))
+    error = decode_error(FailedAnswer(status, {}, body.encode("latin-1")))
     assert error.kind is FailureKind[kind]
     assert error.status == (status if status != 200 else 503)
 
@@ -236,7 +230,7 @@ def test_each_error_answer_has_a_kind(status: int, body: str, kind: str) -> None
 def test_the_detail_is_bounded() -> None:
     """However long the upstream talks, the operator's log gets 500 characters of it."""
     body = json.dumps({"error": {"message": "x" * 10_000}}).encode()
-    assert decode_error(500, body).detail == "x" * 500
+    assert decode_error(FailedAnswer(500, {}, body)).detail == "x" * 500
 
 
 @pytest.mark.parametrize(
@@ -262,10 +256,10 @@ def test_what_is_no_list_of_models_is_refused(body: bytes) -> None:
 @given(st.binary())
 def test_no_bytes_crash_the_decoders(garbage: bytes) -> None:
     """Whatever a worker sends, the only errors are those of the wire."""
-    decoder = ChunkDecoder()
+    decoder = ChunkDecoder("id")
     with contextlib.suppress(WireError):
         decoder.feed(b"data: " + garbage + b"\n\n")
         decoder.close()
-    decode_error(500, garbage)
+    decode_error(FailedAnswer(500, {}, garbage))
     with contextlib.suppress(WireError):
         decode_models(garbage)

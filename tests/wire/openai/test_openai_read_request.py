@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
-from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.errors import RequestRefused
-from cortexd.wire.openai_chat_request import parse_request
+from cortexd.wire.openai.read_request import read_chat_request
 from cortexd.wire.parsed_chat import ParsedChat
 
 HELLO: dict[str, object] = {"role": "user", "content": "hi"}
@@ -16,15 +16,15 @@ ABSENT = object()
 def _refusal(**fields: object) -> RequestRefused:
     document = {**SMALLEST, **fields}
     with pytest.raises(RequestRefused) as caught:
-        parse_request({name: value for name, value in document.items() if value is not ABSENT})
+        read_chat_request({name: value for name, value in document.items() if value is not ABSENT})
     assert caught.value.status == 400
     return caught.value
 
 
 def test_the_smallest_request() -> None:
     """Model and messages are enough; nothing else is made up."""
-    assert parse_request(SMALLEST) == ParsedChat(
-        request=ChatRequest(model="m", messages=(Message(Role.USER, "hi"),)), stream=False
+    assert read_chat_request(SMALLEST) == ParsedChat(
+        request=ChatRequest(model="m", messages=(text_message(Role.USER, "hi"),)), stream=False
     )
 
 
@@ -55,14 +55,14 @@ def test_everything_that_is_served() -> None:
         "user": "u",
         "safety_identifier": "s",
     }
-    assert parse_request(document) == ParsedChat(
+    assert read_chat_request(document) == ParsedChat(
         request=ChatRequest(
             model="m",
             messages=(
-                Message(Role.SYSTEM, "a"),
-                Message(Role.SYSTEM, "b"),
-                Message(Role.ASSISTANT, ""),
-                Message(Role.USER, "c\nd"),
+                text_message(Role.SYSTEM, "a"),
+                text_message(Role.SYSTEM, "b"),
+                text_message(Role.ASSISTANT, ""),
+                text_message(Role.USER, "c\nd"),
             ),
             sampling=Sampling(
                 temperature=0.0,
@@ -91,7 +91,7 @@ def test_everything_that_is_served() -> None:
 )
 def test_other_ways_to_say_it(fields: dict[str, object], sampling: Sampling) -> None:
     """A single stop text, an empty one, and the newer name of the token limit are understood."""
-    assert parse_request({**SMALLEST, **fields}).request.sampling == sampling
+    assert read_chat_request({**SMALLEST, **fields}).request.sampling == sampling
 
 
 @pytest.mark.parametrize("name", sorted(CompletionCreateParamsBase.__annotations__))
@@ -100,7 +100,7 @@ def test_null_counts_as_absent(name: str) -> None:
     if name in {"model", "messages"}:
         assert _refusal(**{name: None}).param == name
     else:
-        assert parse_request({**SMALLEST, name: None}) == parse_request(SMALLEST)
+        assert read_chat_request({**SMALLEST, name: None}) == read_chat_request(SMALLEST)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_null_counts_as_absent(name: str) -> None:
 )
 def test_what_asks_for_nothing_is_taken(name: str, value: object) -> None:
     """A field that is empty, or says what happens anyway, is no reason to refuse."""
-    assert parse_request({**SMALLEST, name: value}) == parse_request(SMALLEST)
+    assert read_chat_request({**SMALLEST, name: value}) == read_chat_request(SMALLEST)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ json_values = st.recursive(
 def test_no_value_crashes_the_parser(name: str, value: object) -> None:
     """Any JSON in any field is understood or refused with a path that starts with its name."""
     try:
-        parse_request({**SMALLEST, "stream": True, name: value})
+        read_chat_request({**SMALLEST, "stream": True, name: value})
     except RequestRefused as refusal:
         if not (refusal.param or "").startswith(name):
             raise

@@ -1,4 +1,4 @@
-"""A chat door but for its dialect: parse, ask the pipeline, answer.
+"""The way of an answer from the pipeline to the client: as a stream, or whole.
 
 Rules of this file: an answer that is not whole never gets its terminator; the status is settled by
 the first batch, so an error before it has a status of its own and an error after it goes in-band.
@@ -9,19 +9,17 @@ from typing import Final, Protocol, TypeAlias
 
 import attrs
 
-from cortexd.domain.chat import Batch, Finished, TextDelta
-from cortexd.domain.errors import CortexError, RequestRefused, WorkerFailed
+from cortexd.domain.answer import AnswerEvent, Batch, Finished, weight
+from cortexd.domain.errors import CortexError, WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
-from cortexd.http.doors.door import DoorRequest, Responder
-from cortexd.http.doors.request_headers import check_json, read_request_id, read_timeout_s
+from cortexd.http.doors.door import Responder
 from cortexd.http.error_responses import send_error
-from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.pipeline.exchange import Exchange
 from cortexd.ports import Downstream
-from cortexd.wire.parsed_chat import ParsedChat
-from cortexd.wire.strict_json import parse_object
+from cortexd.wire.errors import MalformedStream
 
-ANSWER_CHARACTERS_MAX: Final = 16 * 1024 * 1024
+ANSWER_WEIGHT_MAX: Final = 8 * 1024 * 1024
 """How much of an answer is kept for a client that wants all of it at once."""
 
 
@@ -30,14 +28,17 @@ class PipelineBug(RuntimeError):
 
 
 class Writer(Protocol):
-    """Puts one answer into a dialect's words."""
+    """Puts one answer into a dialect's words.
+
+    Errors: `MalformedStream` for what the worker said and the dialect has no words for.
+    """
 
     def encode_batch(self, events: Batch) -> bytes:
         """The bytes of a batch, with the terminator behind the event that ends the answer."""
         ...
 
-    def encode_answer(self, text: str, finished: Finished) -> bytes:
-        """The whole answer as one document."""
+    def encode_answer(self, events: Batch) -> bytes:
+        """All events of the answer as one document."""
         ...
 
 
@@ -45,13 +46,8 @@ BeginAnswer: TypeAlias = Callable[[str], Writer]
 """Called when the first events come, with the name of the model that the worker answers with."""
 
 
-class ChatDialect(Protocol):
-    """What one dialect does its own way."""
-
-    @property
-    def door(self) -> str:
-        """The name of the door in logs and metrics."""
-        ...
+class ReplyDialect(Protocol):
+    """What replies need to know of a dialect."""
 
     @property
     def stream_type(self) -> str:
@@ -59,16 +55,8 @@ class ChatDialect(Protocol):
         ...
 
     @property
-    def takes_bare_curl(self) -> bool:
-        """Whether its users send JSON with `curl -d` and nothing else."""
-        ...
-
-    def parse(self, document: dict[str, object]) -> ParsedChat:
-        """What the request says. Errors: `RequestRefused`."""
-        ...
-
-    def receive(self, parsed: ParsedChat, /) -> BeginAnswer:
-        """Called when the request has come, for a dialect that tells times."""
+    def request_id_headers(self) -> tuple[str, ...]:
+        """The headers in which its clients look for the request's id."""
         ...
 
     def encode_error(self, error: CortexError) -> bytes:
@@ -98,7 +86,7 @@ class Reply(Downstream, Protocol):
 class StreamedReply:
     """Passes each batch on as one write."""
 
-    dialect: ChatDialect
+    dialect: ReplyDialect
     begin: BeginAnswer
     respond: Responder
     exchange: Exchange = attrs.field(init=False)
@@ -107,19 +95,28 @@ class StreamedReply:
     whole: bool = False
 
     async def send(self, events: Batch) -> None:
-        """Write a batch; the first one starts the response."""
-        if self.writer is None:
-            self.writer = self.begin(_model(self.exchange))
+        """Write a batch; the first one starts the response.
+
+        Errors: `WorkerFailed` for events that the dialect has no words for.
+        """
+        writer = self.writer or self.begin(_model(self.exchange))
+        try:
+            encoded = writer.encode_batch(events)
+        except MalformedStream as exc:
+            raise _worker_failed(self.exchange, exc.detail) from exc
+        # From here on the client may have seen some of it.
+        self.writer = writer
         if not self.started:
             headers = [
                 ("content-type", self.dialect.stream_type),
                 ("cache-control", "no-cache"),
-                *_exchange_headers(self.exchange),
+                *_exchange_headers(self.exchange, self.dialect),
             ]
             await self.respond.start(200, headers)
             # Only now: a deadline may have cut the start short, and is then answered with a status.
             self.started = True
-        await self.respond.send(self.writer.encode_batch(events))
+        if encoded:
+            await self.respond.send(encoded)
         self.whole = isinstance(events[-1], Finished)
 
     def start_over(self) -> bool:
@@ -139,7 +136,7 @@ class StreamedReply:
                 self.respond,
                 error,
                 render=self.dialect.encode_error,
-                headers=_exchange_headers(self.exchange),
+                headers=_exchange_headers(self.exchange, self.dialect),
             )
             return
         # Whatever went wrong behind a whole answer, the client has all of it.
@@ -150,55 +147,53 @@ class StreamedReply:
 
 @attrs.define
 class CollectedReply:
-    """Keeps the answer until it is whole."""
+    """Keeps all events until the answer is whole, and sends it as one document."""
 
-    dialect: ChatDialect
+    dialect: ReplyDialect
     begin: BeginAnswer
     respond: Responder
     exchange: Exchange = attrs.field(init=False)
-    texts: list[str] = attrs.Factory(list)
-    characters: int = 0
+    events: list[AnswerEvent] = attrs.Factory(list)
+    weight: int = 0
     writer: Writer | None = None
-    finished: Finished | None = None
+    document: bytes | None = None
 
     async def send(self, events: Batch) -> None:
-        """Keep a batch. Errors: `WorkerFailed` for an answer without end."""
+        """Keep a batch; with the last one, write the document.
+
+        Errors: `WorkerFailed` for an answer without end, or without words in the dialect.
+        """
         if self.writer is None:
             self.writer = self.begin(_model(self.exchange))
-        for event in events:
-            match event:
-                case TextDelta(text):
-                    self.texts.append(text)
-                    self.characters += len(text)
-                case Finished():
-                    self.finished = event
-        if self.characters > ANSWER_CHARACTERS_MAX:
+        self.events += events
+        self.weight += sum(map(weight, events))
+        if self.weight > ANSWER_WEIGHT_MAX:
             # No model means to say this much: the worker does not find an end.
-            raise WorkerFailed(
-                self.exchange.worker or WorkerName("unknown"),
-                FailureKind.SERVER_ERROR,
-                f"an answer of more than {ANSWER_CHARACTERS_MAX} characters",
-            )
+            raise _worker_failed(self.exchange, f"an answer of more than {ANSWER_WEIGHT_MAX} parts")
+        if isinstance(events[-1], Finished):
+            try:
+                self.document = self.writer.encode_answer(tuple(self.events))
+            except MalformedStream as exc:
+                raise _worker_failed(self.exchange, exc.detail) from exc
 
     def start_over(self) -> bool:
         """Always: the client has seen nothing yet."""
-        self.texts.clear()
-        self.characters = 0
+        self.events.clear()
+        self.weight = 0
         self.writer = None
         return True
 
     async def complete(self) -> None:
         """Send all of it."""
-        if self.writer is None or self.finished is None:
+        if self.document is None:
             raise PipelineBug
-        body = self.writer.encode_answer("".join(self.texts), self.finished)
         headers = [
             ("content-type", "application/json"),
-            ("content-length", str(len(body))),
-            *_exchange_headers(self.exchange),
+            ("content-length", str(len(self.document))),
+            *_exchange_headers(self.exchange, self.dialect),
         ]
         await self.respond.start(200, headers)
-        await self.respond.send(body)
+        await self.respond.send(self.document)
         await self.respond.finish()
 
     async def fail(self, error: CortexError) -> None:
@@ -207,49 +202,13 @@ class CollectedReply:
             self.respond,
             error,
             render=self.dialect.encode_error,
-            headers=_exchange_headers(self.exchange),
+            headers=_exchange_headers(self.exchange, self.dialect),
         )
 
 
-@attrs.frozen
-class ChatDoor:
-    """Answers chat requests of one dialect. `new_id` makes ids for requests that bring none.
-
-    Errors: none of a client or worker; those are answered. A bug leaves `respond` unfinished.
-    Cancellation: at any point, when the client has gone; the exchange goes with it.
-    """
-
-    dialect: ChatDialect
-    service: ChatService
-    new_id: Callable[[], str]
-
-    async def answer(self, request: DoorRequest, respond: Responder) -> None:
-        """Parse, ask the pipeline, encode."""
-        request_id = read_request_id(request.headers, self.new_id)
-        try:
-            check_json(request.headers, also_from_curl=self.dialect.takes_bare_curl)
-            timeout_s = read_timeout_s(request.headers)
-            parsed = self.dialect.parse(parse_object(request.body))
-        except RequestRefused as refusal:
-            headers = [("x-request-id", request_id)]
-            await send_error(respond, refusal, render=self.dialect.encode_error, headers=headers)
-            return
-        kind = StreamedReply if parsed.stream else CollectedReply
-        reply: Reply = kind(self.dialect, self.dialect.receive(parsed), respond)
-        # An exchange and its downstream know each other, so one of them has to be told later.
-        reply.exchange = Exchange(
-            request_id=request_id,
-            door=self.dialect.door,
-            request=parsed.request,
-            downstream=reply,
-            timeout_s=timeout_s,
-        )
-        try:
-            await self.service(reply.exchange)
-        except CortexError as error:
-            await reply.fail(error)
-        else:
-            await reply.complete()
+def _worker_failed(exchange: Exchange, detail: str) -> WorkerFailed:
+    name = exchange.worker or WorkerName("unknown")
+    return WorkerFailed(name, FailureKind.SERVER_ERROR, detail)
 
 
 def _model(exchange: Exchange) -> str:
@@ -257,8 +216,8 @@ def _model(exchange: Exchange) -> str:
     return exchange.model or exchange.request.model or ""
 
 
-def _exchange_headers(exchange: Exchange) -> list[tuple[str, str]]:
-    headers = [("x-request-id", str(exchange.request_id))]
+def _exchange_headers(exchange: Exchange, dialect: ReplyDialect) -> list[tuple[str, str]]:
+    headers = [(name, str(exchange.request_id)) for name in dialect.request_id_headers]
     if exchange.worker is not None:
         headers.append(("x-cortexd-worker", exchange.worker))
     headers.append(("x-cortexd-attempts", str(len(exchange.attempts))))

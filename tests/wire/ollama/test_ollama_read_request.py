@@ -5,9 +5,9 @@ from ollama._types import ChatRequest as OfficialRequest
 from ollama._types import Message as OfficialMessage
 from ollama._types import Options as OfficialOptions
 
-from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.errors import RequestRefused
-from cortexd.wire.ollama_chat_request import parse_request
+from cortexd.wire.ollama.read_request import read_chat_request
 from cortexd.wire.parsed_chat import ParsedChat
 
 HELLO: dict[str, object] = {"role": "user", "content": "hi"}
@@ -18,15 +18,15 @@ ABSENT = object()
 def _refusal(**fields: object) -> RequestRefused:
     document = {**SMALLEST, **fields}
     with pytest.raises(RequestRefused) as caught:
-        parse_request({name: value for name, value in document.items() if value is not ABSENT})
+        read_chat_request({name: value for name, value in document.items() if value is not ABSENT})
     assert caught.value.status == 400
     return caught.value
 
 
 def test_the_smallest_request() -> None:
     """Messages alone are enough: any model, and the answer streams."""
-    assert parse_request(SMALLEST) == ParsedChat(
-        request=ChatRequest(model=None, messages=(Message(Role.USER, "hi"),)), stream=True
+    assert read_chat_request(SMALLEST) == ParsedChat(
+        request=ChatRequest(model=None, messages=(text_message(Role.USER, "hi"),)), stream=True
     )
 
 
@@ -51,13 +51,13 @@ def test_everything_that_is_served() -> None:
             "presence_penalty": 2.0,
         },
     }
-    assert parse_request(document) == ParsedChat(
+    assert read_chat_request(document) == ParsedChat(
         request=ChatRequest(
             model="m",
             messages=(
-                Message(Role.SYSTEM, "a"),
-                Message(Role.ASSISTANT, "b"),
-                Message(Role.USER, "hi"),
+                text_message(Role.SYSTEM, "a"),
+                text_message(Role.ASSISTANT, "b"),
+                text_message(Role.USER, "hi"),
             ),
             sampling=Sampling(
                 temperature=0.0,
@@ -90,7 +90,7 @@ def test_everything_that_is_served() -> None:
 )
 def test_other_ways_to_say_it(fields: dict[str, object], sampling: Sampling) -> None:
     """The two fields the gateway adds at the top level, and Ollama's -1 for no limit."""
-    assert parse_request({**SMALLEST, **fields}).request.sampling == sampling
+    assert read_chat_request({**SMALLEST, **fields}).request.sampling == sampling
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,16 @@ def test_other_ways_to_say_it(fields: dict[str, object], sampling: Sampling) -> 
 )
 def test_null_counts_as_absent(name: str) -> None:
     """Each field that the official client knows may be null."""
-    assert parse_request({**SMALLEST, name: None}) == parse_request(SMALLEST)
+    assert read_chat_request({**SMALLEST, name: None}) == read_chat_request(SMALLEST)
 
 
 def test_null_in_options_and_messages_counts_as_absent() -> None:
     """Each option and message field that the official client knows may be null."""
     options = dict.fromkeys(OfficialOptions.model_fields)
     message = {**dict.fromkeys(OfficialMessage.model_fields), **HELLO}
-    assert parse_request({"messages": [message], "options": options}) == parse_request(SMALLEST)
+    assert read_chat_request({"messages": [message], "options": options}) == read_chat_request(
+        SMALLEST
+    )
 
 
 def test_what_the_official_client_sends_by_default() -> None:
@@ -117,9 +119,9 @@ def test_what_the_official_client_sends_by_default() -> None:
         stream=False,
     ).model_dump(exclude_none=True)
     assert sent["tools"] == []
-    request = ChatRequest(model="auto", messages=(Message(Role.USER, "hi"),))
-    assert parse_request(sent) == ParsedChat(request=request, stream=False)
-    assert parse_request({**sent, "model": ""}).request.model is None
+    request = ChatRequest(model="auto", messages=(text_message(Role.USER, "hi"),))
+    assert read_chat_request(sent) == ParsedChat(request=request, stream=False)
+    assert read_chat_request({**sent, "model": ""}).request.model is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_what_the_official_client_sends_by_default() -> None:
 )
 def test_what_asks_for_nothing_is_taken(name: str, value: object) -> None:
     """A field that is empty, or changes no answer, is no reason to refuse."""
-    assert parse_request({**SMALLEST, name: value}) == parse_request(SMALLEST)
+    assert read_chat_request({**SMALLEST, name: value}) == read_chat_request(SMALLEST)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,7 @@ json_values = st.recursive(
 def test_no_value_crashes_the_parser(name: str, value: object) -> None:
     """Any JSON in any field is understood or refused with a path that starts with its name."""
     try:
-        parse_request({**SMALLEST, name: value})
+        read_chat_request({**SMALLEST, name: value})
     except RequestRefused as refusal:
         if not (refusal.param or "").startswith(name):
             raise

@@ -5,7 +5,7 @@ Source of the field names: `api/types.go` of ollama/ollama and the official Pyth
 
 from typing import Final
 
-from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.chat import ChatRequest, Message, Role, Sampling, text_message
 from cortexd.wire.fields import MISSING, Fields, refuse, refuse_type
 from cortexd.wire.parsed_chat import (
     MESSAGE_CHARACTERS_MAX,
@@ -86,7 +86,7 @@ _UNLIMITED: Final = -1
 _KEEP_ALIVE_CHARACTERS_MAX: Final = 64
 
 
-def parse_request(document: dict[str, object]) -> ParsedChat:
+def read_chat_request(document: dict[str, object]) -> ParsedChat:
     """What the body of the request says.
 
     `keep_alive` is taken without effect: how long a worker keeps a model in memory changes no
@@ -146,4 +146,4 @@ def _read_message(message: Fields) -> Message:
     text = message.text("content", characters_max=MESSAGE_CHARACTERS_MAX)
     if text is None:
         refuse(message.at("content"), "is missing; it must be a string", MISSING)
-    return Message(role, text)
+    return text_message(role, text)

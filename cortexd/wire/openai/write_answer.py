@@ -4,7 +4,7 @@ Source of the shapes: `types/chat/chat_completion_chunk.py` and `chat_completion
 Python client.
 """
 
-from cortexd.domain.chat import Batch, Finished, TextDelta
+from cortexd.domain.answer import Batch, ChatAnswer, Finished, TextDelta
 from cortexd.domain.usage import Usage
 from cortexd.wire.sse import encode_data
 from cortexd.wire.strict_json import dumps
@@ -60,13 +60,12 @@ class StreamEncoder:
         return encode_data(self._head + b'],"usage":' + dumps(_usage(usage)) + b"}")
 
 
-def encode_answer(
-    text: str, finished: Finished, *, answer_id: str, created: int, model: str
-) -> bytes:
+def encode_answer(answer: ChatAnswer, *, answer_id: str, created: int, model: str) -> bytes:
     """The whole answer as one document; `usage` is left out where the worker told none."""
+    finished = answer.finished
     choice = {
         "index": 0,
-        "message": {"role": "assistant", "content": text, "refusal": None},
+        "message": {"role": "assistant", "content": answer.text, "refusal": None},
         "logprobs": None,
         "finish_reason": finished.reason.value,
     }

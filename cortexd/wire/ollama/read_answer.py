@@ -1,4 +1,4 @@
-"""The Ollama dialect as spoken to a worker: POST /api/chat and GET /api/tags.
+"""What an Ollama worker sends: streamed answers, errors and its list of models.
 
 Source of the protocol facts: `api/types.go` and `server/routes.go` of ollama/ollama, and the
 official Python client (ollama).
@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
-from cortexd.domain.chat import Batch, ChatEvent, ChatRequest, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
 from cortexd.wire.errors import MalformedStream, UpstreamError
+from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.ndjson import NdjsonDecoder
 from cortexd.wire.upstream_failure import read_error, unreadable_error
 
@@ -51,26 +52,6 @@ _documents: Final = msgspec.json.Decoder[object]()
 _tags: Final = msgspec.json.Decoder(_Tags)
 
 
-def encode_request(request: ChatRequest, *, model: str) -> dict[str, object]:
-    """The body that asks for a streamed answer; sampling goes into `options`."""
-    sampling = request.sampling
-    options: dict[str, object] = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "num_predict": sampling.max_output_tokens,
-        "stop": list(sampling.stop) or None,
-        "seed": sampling.seed,
-        "frequency_penalty": sampling.frequency_penalty,
-        "presence_penalty": sampling.presence_penalty,
-    }
-    return {
-        "model": model,
-        "messages": [{"role": m.role.value, "content": m.text} for m in request.messages],
-        "stream": True,
-        "options": {name: value for name, value in options.items() if value is not None},
-    }
-
-
 class LineDecoder:
     """Turns the body of a streamed answer into events.
 
@@ -78,7 +59,8 @@ class LineDecoder:
     another worker can still answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer_id: str) -> None:
+        self._answer_id = answer_id
         self._lines = NdjsonDecoder()
         self._finished = False
 
@@ -108,7 +90,7 @@ class LineDecoder:
         return batch
 
     def _read_all(self, lines: list[bytes]) -> Batch | tuple[()]:
-        batch: list[ChatEvent] = []
+        batch: list[AnswerEvent] = []
         for line in lines:
             if self._finished:
                 break
@@ -119,7 +101,7 @@ class LineDecoder:
         line = foreign_json.read(_lines, raw, what="a line of an answer")
         if line.error is not None:
             raise read_error(line.error, status=_STATUS_OF_A_STREAM)
-        batch: list[ChatEvent] = []
+        batch: list[AnswerEvent] = []
         if line.message is not None and line.message.content:
             batch.append(TextDelta(line.message.content))
         if line.done:
@@ -141,15 +123,15 @@ def _finished(line: _Line) -> Finished:
     return Finished(reason, Usage(line.prompt_eval_count or 0, line.eval_count or 0))
 
 
-def decode_error(status: int, body: bytes) -> UpstreamError:
+def decode_error(answer: FailedAnswer) -> UpstreamError:
     """The failure behind an answer that is no stream; its body is `{"error": "text"}`."""
     try:
-        document = foreign_json.read(_documents, body, what="an error")
+        document = foreign_json.read(_documents, answer.body, what="an error")
     except MalformedStream:
-        return unreadable_error(body, status=status)
+        return unreadable_error(answer.body, status=answer.status)
     if isinstance(document, dict) and "error" in document:
-        return read_error(document["error"], status=status)
-    return unreadable_error(body, status=status)
+        return read_error(document["error"], status=answer.status)
+    return unreadable_error(answer.body, status=answer.status)
 
 
 def decode_models(body: bytes) -> tuple[str, ...]:

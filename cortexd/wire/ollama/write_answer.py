@@ -5,7 +5,7 @@ Source of the shapes: `ChatResponse` and `Metrics` in `api/types.go` of ollama/o
 
 import attrs
 
-from cortexd.domain.chat import Batch, Finished, TextDelta
+from cortexd.domain.answer import Batch, ChatAnswer, Finished, TextDelta
 from cortexd.wire.ndjson import encode_line
 from cortexd.wire.strict_json import dumps
 
@@ -34,14 +34,14 @@ def encode_batch(events: Batch, *, head: Head, durations: Durations) -> bytes:
             case TextDelta(text):
                 written.append(encode_line(dumps(_line(head, text) | {"done": False})))
             case Finished():
-                last = encode_answer("", event, head=head, durations=durations)
-                written.append(encode_line(last))
+                last = _line(head, "") | _end(event, durations)
+                written.append(encode_line(dumps(last)))
     return b"".join(written)
 
 
-def encode_answer(text: str, finished: Finished, *, head: Head, durations: Durations) -> bytes:
+def encode_answer(answer: ChatAnswer, *, head: Head, durations: Durations) -> bytes:
     """The whole answer as one document."""
-    return dumps(_line(head, text) | _end(finished, durations))
+    return dumps(_line(head, answer.text) | _end(answer.finished, durations))
 
 
 def _line(head: Head, text: str) -> dict[str, object]:

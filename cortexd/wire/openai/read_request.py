@@ -5,7 +5,7 @@ Source of the field names: `types/chat/completion_create_params.py` of the offic
 
 from typing import Final
 
-from cortexd.domain.chat import ChatRequest, Message, Role, Sampling
+from cortexd.domain.chat import ChatRequest, Message, Role, Sampling, text_message
 from cortexd.wire.fields import (
     INVALID_VALUE,
     MISSING,
@@ -104,7 +104,7 @@ _USER_CHARACTERS_MAX: Final = 512
 _CHOICES_MAX: Final = 128
 
 
-def parse_request(document: dict[str, object]) -> ParsedChat:
+def read_chat_request(document: dict[str, object]) -> ParsedChat:
     """What the body of the request says.
 
     `user` and `safety_identifier` are taken without effect: they name the end user to the provider
@@ -164,7 +164,7 @@ def _read_sampling(body: Fields) -> Sampling:
 
 def _read_message(message: Fields) -> Message:
     message.only(_MESSAGE_TAKEN, _MESSAGE_FOR_NOTHING)
-    return Message(read_role(message, _ROLES), _read_content(message))
+    return text_message(read_role(message, _ROLES), _read_content(message))
 
 
 def _read_content(message: Fields) -> str:

@@ -2,10 +2,10 @@ import json
 
 from ollama import ChatResponse
 
-from cortexd.domain.chat import Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import Batch, Finished, FinishReason, TextDelta, collect
 from cortexd.domain.usage import Usage
-from cortexd.wire.ollama_chat import LineDecoder
-from cortexd.wire.ollama_chat_answer import Durations, Head, encode_answer, encode_batch
+from cortexd.wire.ollama.read_answer import LineDecoder
+from cortexd.wire.ollama.write_answer import Durations, Head, encode_answer, encode_batch
 
 HEAD = Head(model="m", created_at="2026-01-01T00:00:00+00:00")
 DURATIONS = Durations(before_first_ns=3, after_first_ns=4)
@@ -38,12 +38,14 @@ def test_the_official_client_understands_the_stream() -> None:
 def test_our_own_decoder_reads_it_back() -> None:
     """What the door writes is what the adapter of another node reads: the same events."""
     stream = encode_batch(EVENTS, head=HEAD, durations=DURATIONS)
-    assert LineDecoder().feed(stream) == EVENTS
+    assert LineDecoder("id").feed(stream) == EVENTS
 
 
 def test_the_official_client_understands_the_whole_answer() -> None:
     """An answer that is not streamed is the last line with all of the text."""
-    body = encode_answer("héllo", Finished(FinishReason.STOP), head=HEAD, durations=DURATIONS)
+    body = encode_answer(
+        collect((TextDelta("héllo"), Finished(FinishReason.STOP))), head=HEAD, durations=DURATIONS
+    )
     answer = ChatResponse(**json.loads(body))
     assert answer.message.content == "héllo"
     assert answer.done

@@ -1,4 +1,4 @@
-"""The OpenAI dialect as spoken to a worker: POST /v1/chat/completions and GET /v1/models.
+"""What a worker of the OpenAI dialect sends: streamed answers, errors and its list of models.
 
 Source of the protocol facts: the types and `_streaming.py` of the official Python client (openai).
 """
@@ -7,10 +7,11 @@ from typing import Final
 
 import msgspec
 
-from cortexd.domain.chat import Batch, ChatEvent, ChatRequest, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
 from cortexd.wire.errors import MalformedStream, UpstreamError
+from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.sse import SseDecoder, SseEvent
 from cortexd.wire.upstream_failure import read_error, unreadable_error
 
@@ -57,30 +58,6 @@ _documents: Final = msgspec.json.Decoder[object]()
 _model_lists: Final = msgspec.json.Decoder(_ModelList)
 
 
-def encode_request(request: ChatRequest, *, model: str) -> dict[str, object]:
-    """The body that asks for a streamed answer with its usage.
-
-    The limit goes out as `max_tokens`: OpenAI calls it deprecated, but it is the one name that
-    every compatible server knows.
-    """
-    sampling = request.sampling
-    optional: dict[str, object] = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_output_tokens,
-        "stop": list(sampling.stop) or None,
-        "seed": sampling.seed,
-        "frequency_penalty": sampling.frequency_penalty,
-        "presence_penalty": sampling.presence_penalty,
-    }
-    return {
-        "model": model,
-        "messages": [{"role": m.role.value, "content": m.text} for m in request.messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    } | {name: value for name, value in optional.items() if value is not None}
-
-
 class ChunkDecoder:
     """Turns the body of a streamed answer into events.
 
@@ -89,7 +66,8 @@ class ChunkDecoder:
     has been passed on, another worker can still answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer_id: str) -> None:
+        self._answer_id = answer_id
         self._events = SseDecoder()
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
@@ -105,7 +83,7 @@ class ChunkDecoder:
 
         Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
         """
-        batch: list[ChatEvent] = []
+        batch: list[AnswerEvent] = []
         for event in self._events.feed(data):
             if self._finished:
                 break
@@ -155,18 +133,18 @@ class ChunkDecoder:
         return (Finished(self._reason, self._usage),)
 
 
-def decode_error(status: int, body: bytes) -> UpstreamError:
+def decode_error(answer: FailedAnswer) -> UpstreamError:
     """The failure behind an answer that is no stream: an error status, or a 200 with JSON."""
     try:
-        document = foreign_json.read(_documents, body, what="an error")
+        document = foreign_json.read(_documents, answer.body, what="an error")
     except MalformedStream:
-        return unreadable_error(body, status=status)
+        return unreadable_error(answer.body, status=answer.status)
     if isinstance(document, dict) and "error" in document:
-        return read_error(document["error"], status=status)
+        return read_error(document["error"], status=answer.status)
     # Older vLLM puts the members of the error at the top level.
     if isinstance(document, dict) and document.get("object") == "error":
-        return read_error(document, status=status)
-    return unreadable_error(body, status=status)
+        return read_error(document, status=answer.status)
+    return unreadable_error(answer.body, status=answer.status)
 
 
 def decode_models(body: bytes) -> tuple[str, ...]:

@@ -5,23 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortexd.domain.chat import (
-    Batch,
-    ChatEvent,
-    ChatRequest,
-    Finished,
-    FinishReason,
-    Message,
-    Role,
-    Sampling,
-    TextDelta,
-)
+from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
 from cortexd.wire.errors import MalformedStream, UpstreamError, WireError
-from cortexd.wire.ollama_chat import LineDecoder, decode_error, decode_models, encode_request
+from cortexd.wire.failed_answer import FailedAnswer
+from cortexd.wire.ollama.read_answer import LineDecoder, decode_error, decode_models
+from cortexd.wire.ollama.write_request import write_chat_request
 
-REQUEST = ChatRequest(model="anything", messages=(Message(Role.USER, "hi"),))
+REQUEST = ChatRequest(model="anything", messages=(text_message(Role.USER, "hi"),))
 
 
 def _line(content: str, **more: object) -> str:
@@ -40,8 +33,8 @@ EVENTS: Batch = (
 
 
 def _decoded(*pieces: bytes) -> Batch | tuple[()]:
-    decoder = LineDecoder()
-    events: list[ChatEvent] = []
+    decoder = LineDecoder("id")
+    events: list[AnswerEvent] = []
     for piece in pieces:
         events += decoder.feed(piece)
     events += decoder.close()
@@ -61,7 +54,7 @@ def test_every_sampling_field_is_an_option() -> None:
         presence_penalty=1.0,
     )
     request = ChatRequest(model=None, messages=REQUEST.messages, sampling=sampling)
-    assert encode_request(request, model="m") == {
+    assert write_chat_request(request, model="m") == {
         "model": "m",
         "messages": [{"role": "user", "content": "hi"}],
         "stream": True,
@@ -75,7 +68,7 @@ def test_every_sampling_field_is_an_option() -> None:
             "presence_penalty": 1.0,
         },
     }
-    assert encode_request(REQUEST, model="m")["options"] == {}
+    assert write_chat_request(REQUEST, model="m")["options"] == {}
 
 
 def test_cuts_change_nothing() -> None:
@@ -162,7 +155,7 @@ def test_an_error_line_is_raised(end: str) -> None:
 )
 def test_each_error_answer_has_a_kind(status: int, body: str, kind: str, detail: str) -> None:
     """The status gives the kind that the resilience rules are written for, the text the detail."""
-    error = decode_error(status, body.encode())
+    error = decode_error(FailedAnswer(status, {}, body.encode()))
     assert (error.kind, error.detail, error.status) == (FailureKind[kind], detail, status)
 
 
@@ -188,10 +181,10 @@ def test_what_is_no_list_of_models_is_refused(body: bytes) -> None:
 @given(st.binary())
 def test_no_bytes_crash_the_decoders(garbage: bytes) -> None:
     """Whatever a worker sends, the only errors are those of the wire."""
-    decoder = LineDecoder()
+    decoder = LineDecoder("id")
     with contextlib.suppress(WireError):
         decoder.feed(garbage + b"\n")
         decoder.close()
-    decode_error(500, garbage)
+    decode_error(FailedAnswer(500, {}, garbage))
     with contextlib.suppress(WireError):
         decode_models(garbage)

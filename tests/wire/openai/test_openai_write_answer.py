@@ -3,10 +3,10 @@ import json
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from cortexd.domain.chat import Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import Batch, Finished, FinishReason, TextDelta, collect
 from cortexd.domain.usage import Usage
-from cortexd.wire.openai_chat import ChunkDecoder
-from cortexd.wire.openai_chat_answer import StreamEncoder, encode_answer
+from cortexd.wire.openai.read_answer import ChunkDecoder
+from cortexd.wire.openai.write_answer import StreamEncoder, encode_answer
 from cortexd.wire.sse import SseDecoder
 
 EVENTS: Batch = (
@@ -69,14 +69,17 @@ def test_batches_add_up() -> None:
 
 def test_our_own_decoder_reads_it_back() -> None:
     """What the door writes is what the adapter of another node reads: the same events."""
-    assert ChunkDecoder().feed(_encoder(include_usage=True).encode(EVENTS)) == EVENTS
+    assert ChunkDecoder("id").feed(_encoder(include_usage=True).encode(EVENTS)) == EVENTS
 
 
 @pytest.mark.parametrize("reason", FinishReason)
 def test_the_official_client_understands_the_completion(reason: FinishReason) -> None:
     """An answer that is not streamed is one completion with text, reason and usage."""
     body = encode_answer(
-        "héllo", Finished(reason, Usage(5, 2)), answer_id="chatcmpl-1", created=17, model="m"
+        collect((TextDelta("héllo"), Finished(reason, Usage(5, 2)))),
+        answer_id="chatcmpl-1",
+        created=17,
+        model="m",
     )
     completion = ChatCompletion.model_validate_json(body, strict=True)
     assert (completion.id, completion.created, completion.model) == ("chatcmpl-1", 17, "m")
@@ -89,5 +92,7 @@ def test_the_official_client_understands_the_completion(reason: FinishReason) ->
 def test_a_completion_without_known_usage() -> None:
     """`usage` is left out where the worker told none."""
     finished = Finished(FinishReason.STOP)
-    body = encode_answer("x", finished, answer_id="chatcmpl-1", created=17, model="m")
+    body = encode_answer(
+        collect((TextDelta("x"), finished)), answer_id="chatcmpl-1", created=17, model="m"
+    )
     assert "usage" not in json.loads(body)

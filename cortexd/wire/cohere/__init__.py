@@ -1,0 +1,1 @@
+"""The Cohere dialect, version 2, spoken to workers alone."""

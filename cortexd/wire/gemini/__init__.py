@@ -1,0 +1,1 @@
+"""The Gemini dialect, spoken to workers alone."""

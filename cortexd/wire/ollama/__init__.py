@@ -1,0 +1,1 @@
+"""The Ollama dialect: chat, generate, embed and the listings."""
