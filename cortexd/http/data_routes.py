@@ -1,7 +1,6 @@
 """The endpoints of the data listener, a line each."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import attrs
 
@@ -11,7 +10,6 @@ from cortexd.http.doors.json_door import JsonDoor
 from cortexd.http.doors.ollama import ollama_chat_door, ollama_tags_door, ollama_version_door
 from cortexd.http.doors.openai import openai_chat_door, openai_models_door
 from cortexd.http.doors.served_model import ServedModel
-from cortexd.http.error_responses import error_response, ollama_error, openai_error
 from cortexd.http.probes import NodeProbes
 from cortexd.http.quart_app import Route
 from cortexd.pipeline.exchange import ChatService
@@ -44,11 +42,11 @@ def data_routes(parts: DoorParts) -> tuple[Route, ...]:
     ollama_tags = ollama_tags_door(models, wall_clock=wall_clock)
     ollama_version = ollama_version_door(parts.version)
     return (
-        Route(method="POST", path="/v1/chat/completions", door=openai_chat, refuse=_openai),
-        Route(method="GET", path="/v1/models", door=openai_models, refuse=_openai),
-        Route(method="POST", path="/api/chat", door=ollama_chat, refuse=_ollama),
-        Route(method="GET", path="/api/tags", door=ollama_tags, refuse=_ollama),
-        Route(method="GET", path="/api/version", door=ollama_version, refuse=_ollama),
+        Route(method="POST", path="/v1/chat/completions", door=openai_chat),
+        Route(method="GET", path="/v1/models", door=openai_models),
+        Route(method="POST", path="/api/chat", door=ollama_chat),
+        Route(method="GET", path="/api/tags", door=ollama_tags),
+        Route(method="GET", path="/api/version", door=ollama_version),
         Route(method="GET", path="/api/health", door=JsonDoor(probes.health)),
         Route(method="GET", path="/livez", door=JsonDoor(probes.livez)),
         Route(method="GET", path="/readyz", door=JsonDoor(probes.readyz)),
@@ -66,7 +64,3 @@ def served_models(members: Sequence[PoolMember]) -> list[ServedModel]:
         ServedModel(name=model, workers=tuple(member.worker.name for member in serving))
         for model, serving in workers.items()
     ]
-
-
-_openai = partial(error_response, render=openai_error)
-_ollama = partial(error_response, render=ollama_error)

@@ -16,9 +16,9 @@ from cortexd.domain.errors import (
 )
 from cortexd.domain.failure import FailureKind
 from cortexd.http.doors.door import Responder
-from cortexd.http.host_errors import Answer, json_answer, openai_shape
+from cortexd.http.error_shapes import Shape, anthropic_shape, ollama_shape, openai_shape
+from cortexd.http.host_errors import Answer, json_answer
 from cortexd.wire.quotation import printable, shortened
-from cortexd.wire.strict_json import dumps
 
 MESSAGE_CHARACTERS_MAX: Final = 1000
 
@@ -99,13 +99,22 @@ def _describe_failure(failure: WorkerFailed, message: str) -> ErrorAnswer:
 
 def openai_error(error: CortexError) -> bytes:
     """The error in OpenAI's shape: a response body, or the data of an event inside a stream."""
-    answer = describe(error)
-    return openai_shape(answer.status, answer.message, code=answer.code, param=answer.param)
+    return _shaped(error, openai_shape)
 
 
 def ollama_error(error: CortexError) -> bytes:
     """The error in Ollama's shape: a response body, or a line inside a stream."""
-    return dumps({"error": describe(error).message})
+    return _shaped(error, ollama_shape)
+
+
+def anthropic_error(error: CortexError) -> bytes:
+    """The error in Anthropic's shape: a response body, or the data of an event inside a stream."""
+    return _shaped(error, anthropic_shape)
+
+
+def _shaped(error: CortexError, shape: Shape) -> bytes:
+    answer = describe(error)
+    return shape(answer.status, answer.message, code=answer.code, param=answer.param)
 
 
 def error_response(

@@ -11,6 +11,9 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+import attrs
+
+from cortexd.http.error_shapes import shape_for
 from cortexd.http.host_errors import CLOSE, Answer, Headers, error_answer
 
 Scope: TypeAlias = Any  # both are dicts, which every framework types as a union of its own
@@ -30,6 +33,26 @@ _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+@attrs.frozen
+class Objection:
+    """Why a request is refused."""
+
+    status: int
+    message: str
+    code: str | None = None
+    headers: Headers = ()
+
+    def answer(self, path: str) -> Answer:
+        """The refusal, in the dialect of who asks for `path`; it closes the connection."""
+        return error_answer(
+            self.status,
+            self.message,
+            code=self.code,
+            headers=(*self.headers, *CLOSE),
+            shape=shape_for(path),
+        )
+
+
 class RequestGuard:
     """Answers a dubious request itself and hands all others on."""
 
@@ -38,11 +61,11 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        refusal = next(objections(scope), None) if scope["type"] == "http" else None
-        if refusal is None:
+        objection = next(objections(scope), None) if scope["type"] == "http" else None
+        if objection is None:
             await self._app(scope, receive, send)
         else:
-            await send_answer(send, refusal)
+            await send_answer(send, objection.answer(scope["path"]))
 
 
 async def send_answer(send: Send, answer: Answer) -> None:
@@ -52,7 +75,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
-def objections(scope: Mapping[str, Any]) -> Iterator[Answer]:
+def objections(scope: Mapping[str, Any]) -> Iterator[Objection]:
     """All that is wrong with the head of this request, what matters most first."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     yield from _framing_objections(scope["http_version"], {name for name, _ in headers})
@@ -61,50 +84,46 @@ def objections(scope: Mapping[str, Any]) -> Iterator[Answer]:
     yield from _header_objections(headers)
 
 
-def _framing_objections(version: str, names: set[bytes]) -> Iterator[Answer]:
+def _framing_objections(version: str, names: set[bytes]) -> Iterator[Objection]:
     chunked = b"transfer-encoding" in names
     if chunked and b"content-length" in names:
-        yield _refusal(400, "send either Content-Length or Transfer-Encoding, not both")
+        yield Objection(400, "send either Content-Length or Transfer-Encoding, not both")
     if chunked and version == "1.0":
-        yield _refusal(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length")
+        yield Objection(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length")
 
 
-def _target_objections(scope: Mapping[str, Any]) -> Iterator[Answer]:
+def _target_objections(scope: Mapping[str, Any]) -> Iterator[Objection]:
     target: bytes = scope["raw_path"]
     if not target.startswith(b"/"):
-        yield _refusal(400, "the request target must be a path that starts with a slash")
+        yield Objection(400, "the request target must be a path that starts with a slash")
     if target.startswith(b"//"):
         # A router may drop a slash, a proxy may take what follows for a host.
-        yield _refusal(404, "there is nothing at a path with two leading slashes", code="not_found")
+        yield Objection(
+            404, "there is nothing at a path with two leading slashes", code="not_found"
+        )
     if len(target) + len(scope["query_string"]) > TARGET_BYTES_MAX:
-        yield _refusal(414, f"the request target is longer than {TARGET_BYTES_MAX} bytes")
+        yield Objection(414, f"the request target is longer than {TARGET_BYTES_MAX} bytes")
     if _CONTROL.search(scope["path"]):
-        yield _refusal(400, "the path contains control characters")
+        yield Objection(400, "the path contains control characters")
     if scope["http_version"] not in VERSIONS:
-        yield _refusal(505, "this listener speaks HTTP/1.1", code="http_version_not_supported")
+        yield Objection(505, "this listener speaks HTTP/1.1", code="http_version_not_supported")
     if scope["method"] not in METHODS:
         allow = (("allow", ", ".join(METHODS)),)
-        yield _refusal(405, "there is no such method here", headers=allow)
+        yield Objection(405, "there is no such method here", headers=allow)
 
 
-def _size_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Answer]:
+def _size_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Objection]:
     size = sum(len(name) + len(value) + HEADER_LINE_OVERHEAD_BYTES for name, value in headers)
     if len(headers) > HEADER_LINES_MAX or size > HEADER_BYTES_MAX:
         limit = f"{HEADER_LINES_MAX} header lines and {HEADER_BYTES_MAX} bytes of them"
-        yield _refusal(431, f"at most {limit} are accepted")
+        yield Objection(431, f"at most {limit} are accepted")
 
 
-def _header_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Answer]:
+def _header_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Objection]:
     for name, value in headers:
         if name == b"host" and not _HOST.fullmatch(value):
-            yield _refusal(400, "the Host header is not a host name with an optional port")
+            yield Objection(400, "the Host header is not a host name with an optional port")
         elif name == b"expect" and value.lower() != b"100-continue":
-            yield _refusal(417, "the only expectation that is met here is 100-continue")
+            yield Objection(417, "the only expectation that is met here is 100-continue")
         elif name == b"upgrade" and b"websocket" in value.lower():
-            yield _refusal(400, "there are no WebSockets here: use a plain HTTP request")
-
-
-def _refusal(
-    status: int, message: str, *, code: str | None = None, headers: Headers = ()
-) -> Answer:
-    return error_answer(status, message, code=code, headers=(*headers, *CLOSE))
+            yield Objection(400, "there are no WebSockets here: use a plain HTTP request")

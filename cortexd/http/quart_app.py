@@ -20,13 +20,13 @@ from werkzeug.exceptions import (
 
 from cortexd.domain.errors import RequestRefused
 from cortexd.http.doors.door import Door, DoorRequest
+from cortexd.http.error_shapes import shape_for
 from cortexd.http.guard import RequestGuard, Send, send_answer
 from cortexd.http.host_errors import (
     CLOSE,
-    INTERNAL_ERROR,
     Answer,
-    RenderRefusal,
-    openai_refusal,
+    internal_error,
+    refusal,
 )
 from cortexd.http.quart_responder import AsgiResponder
 from cortexd.http.request_ids import RequestIds, new_request_id
@@ -47,15 +47,11 @@ _METHOD_NOT_ALLOWED = RequestRefused(
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """One endpoint.
-
-    `refuse` puts into the door's dialect what is refused before the door sees it.
-    """
+    """One endpoint. `path` in the words of Werkzeug: `/things/<name>`, `/things/<path:name>`."""
 
     method: str
     path: str
     door: Door
-    refuse: RenderRefusal = openai_refusal
 
 
 class _DoorResponse(TrioResponse):
@@ -89,7 +85,7 @@ async def _answer(door: Door, request: DoorRequest, send: Send) -> None:
             about.error("door gave no answer")
     # An answer that has begun is left without its end, by which the client sees that it is broken.
     if not respond.started:
-        await send_answer(send, INTERNAL_ERROR)
+        await send_answer(send, internal_error(shape_for(request.path)))
 
 
 class _DoorApp(QuartTrio):
@@ -128,23 +124,23 @@ def build_app(
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.register_error_handler(HTTPException, _http_error_handler(routes))
+    app.register_error_handler(HTTPException, _answer_http_error)
     guarded = RequestGuard(app.asgi_app)
     app.asgi_app = RequestIds(guarded, new_id)  # type: ignore[method-assign]  # Flask's way to wrap
     return app
 
 
-def _view(route: Route) -> Callable[[], Awaitable[Response]]:
-    async def view() -> Response:
+def _view(route: Route) -> Callable[..., Awaitable[Response]]:
+    async def view(**params: str) -> Response:
         try:
             body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         except RequestEntityTooLarge:
             limit = request.max_content_length
             message = f"the request body is larger than the {limit} bytes accepted here"
-            return _refused(route, message, code="request_too_large", status=413)
+            return _refused(message, code="request_too_large", status=413)
         except RequestTimeout:
             message = "the request body did not arrive in time; send the request again"
-            return _refused(route, message, code="request_timeout", status=408)
+            return _refused(message, code="request_timeout", status=408)
         return _DoorResponse(
             route.door,
             DoorRequest(
@@ -152,14 +148,15 @@ def _view(route: Route) -> Callable[[], Awaitable[Response]]:
                 path=request.path,
                 headers=_joined(request.scope["headers"]),
                 body=body,
+                params=params,
             ),
         )
 
     return view
 
 
-def _refused(route: Route, message: str, *, code: str, status: int) -> Response:
-    answer = route.refuse(RequestRefused(message, code=code, status=status))
+def _refused(message: str, *, code: str, status: int) -> Response:
+    answer = refusal(RequestRefused(message, code=code, status=status), shape_for(request.path))
     # The rest of the body is still on its way, and nobody is going to read it.
     return _response(attrs.evolve(answer, headers=(*answer.headers, *CLOSE)))
 
@@ -173,19 +170,15 @@ def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return joined
 
 
-def _http_error_handler(routes: Sequence[Route]) -> Callable[[HTTPException], Awaitable[Response]]:
-    dialects = {route.path: route.refuse for route in routes}
-
-    async def handle(error: HTTPException) -> Response:
-        if isinstance(error, NotFound):
-            return _response(openai_refusal(_NOT_FOUND))
-        if isinstance(error, MethodNotAllowed):
-            answer = dialects.get(request.path, openai_refusal)(_METHOD_NOT_ALLOWED)
-            allow = ("allow", ", ".join(sorted(error.valid_methods or ())))
-            return _response(attrs.evolve(answer, headers=(*answer.headers, allow)))
-        return _response(INTERNAL_ERROR)
-
-    return handle
+async def _answer_http_error(error: HTTPException) -> Response:
+    shape = shape_for(request.path)
+    if isinstance(error, NotFound):
+        return _response(refusal(_NOT_FOUND, shape))
+    if isinstance(error, MethodNotAllowed):
+        answer = refusal(_METHOD_NOT_ALLOWED, shape)
+        allow = ("allow", ", ".join(sorted(error.valid_methods or ())))
+        return _response(attrs.evolve(answer, headers=(*answer.headers, allow)))
+    return _response(internal_error(shape))
 
 
 def _response(answer: Answer) -> Response:

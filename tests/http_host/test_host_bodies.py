@@ -1,12 +1,12 @@
 """Request bodies: their limits in bytes and seconds, and how they may arrive."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
 
-from cortexd.domain.errors import RequestRefused
 from cortexd.http.guard import Receive, Send, send_answer
 from cortexd.http.host_errors import Answer
 from cortexd.http.quart_app import Route, build_app
@@ -93,28 +93,51 @@ async def _trickle(client: Any) -> None:
         await trio.sleep(0.02)
 
 
-async def test_a_refusal_is_told_in_the_dialect_of_the_door(
-    nursery: trio.Nursery, listening: Any, make_host: Callable[..., Any]
+SHAPES = {
+    "/v1/chat/completions": {"error"},
+    "/v1/nothing": {"error"},
+    "/api/chat": {"error"},
+    "/api/nothing": {"error"},
+    "/v1/messages": {"type", "error"},
+    "/v1/messages/nothing": {"type", "error"},
+}
+
+
+@pytest.mark.parametrize("path", SHAPES)
+async def test_the_host_refuses_in_the_dialect_of_the_path(
+    nursery: trio.Nursery, listening: Any, make_host: Callable[..., Any], path: str
 ) -> None:
-    """The route renders the refusal, the host adds the close."""
-
-    def render(refused: RequestRefused) -> Answer:
-        return Answer(refused.status, (("content-length", "4"),), b"nope")
-
-    route = Route(method="POST", path="/small", door=None, refuse=render)  # type: ignore[arg-type]
-    app = build_app([route], max_body_bytes=10, body_seconds=5)
+    """Too large a body, a wrong method, nothing there, two framings: one shape for a path."""
+    door: Any = None
+    app = build_app(
+        [] if path.endswith("nothing") else [Route(method="POST", path=path, door=door)],
+        max_body_bytes=10,
+        body_seconds=5,
+    )
     host = make_host(HttpListener(app, listening, ListenerSettings()), listening)
     await nursery.start(host.run)
-    client = await host.connect()
-    await client.post("/small", b"x" * 11)
-
-    reply = await client.reply()
-    assert (reply.status, reply.body, reply.headers["connection"]) == (413, b"nope", "close")
+    expected = (404, 404) if path.endswith("nothing") else (413, 405)
 
     client = await host.connect()
-    await client.get("/small")
-    reply = await client.reply()
-    assert (reply.status, reply.body, reply.headers["allow"]) == (405, b"nope", "POST")
+    await client.post(path, b"x" * 11)
+    too_large = await client.reply()
+    client = await host.connect()
+    await client.get(path)
+    wrong_method = await client.reply()
+    client = await host.connect()
+    await client.send(
+        f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n".encode()
+    )
+    two_framings = await client.reply()
+
+    assert (too_large.status, wrong_method.status, two_framings.status) == (*expected, 400)
+    for reply in (too_large, wrong_method, two_framings):
+        document = json.loads(reply.body)
+        assert set(document) == SHAPES[path]
+        assert isinstance(document["error"], str) == path.startswith("/api/")
+    if not path.endswith("nothing"):
+        assert (too_large.headers["connection"], wrong_method.headers["allow"]) == ("close", "POST")
 
 
 async def test_the_client_is_invited_to_send_its_body(serve: Any) -> None:

@@ -54,7 +54,7 @@ REFUSED = {
 def test_it_is_refused_with_this_status(name: str) -> None:
     """In JSON, and the connection ends."""
     scope, status = REFUSED[name]
-    refusal = next(objections(scope))
+    refusal = next(objections(scope)).answer("/v1/models")
     assert refusal.status == status
     assert ("connection", "close") in refusal.headers
     assert ("content-type", "application/json") in refusal.headers
