@@ -5,20 +5,24 @@ A script is played once for each request, step by step. Each step is a table wit
     {say = "text"}             one piece of the answer; "{message}" stands for the last user message
     {say = "text", split = "words" | "characters", every = 0.05}
                                the text in pieces, with so many seconds in front of each
+    {think = "text"}           the same, but as reasoning
+    {call = "name", arguments = {city = "Paris"}}
+                               a call of a tool
     {wait = 1.5}               nothing, for so many seconds
     {fail = "server_error"}    a failure of that kind: any `FailureKind`, in lower case
     {fail = "overloaded", detail = "text", retry_after = 2.0, times = 3}
                                the same in the first three requests that come to it, then no more
     {hang = true}              nothing, for ever
-    {finish = "length"}        the end of a whole answer: stop, length or content_filter
+    {finish = "length"}        the end of a whole answer: stop, length, tool_calls or content_filter
     {repeat = 100, steps = [ … ]}
                                the steps, so many times
     {health = "text", times = 2}
                                no part of an answer: the first two health checks fail for that
                                reason, or all of them
 
-What stands before the first `say`, `hang`, `finish` or `repeat` happens before the worker accepts
-the request. A script that comes to its end ends with {finish = "stop"}.
+What stands before the first step that is neither `wait` nor `fail` happens before the worker
+accepts the request. A script that comes to its end ends with {finish = "stop"}, or, where it has
+made a call, with {finish = "tool_calls"}. What the request asks for makes no difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +34,7 @@ import attrs
 from cortexd.domain.answer import FinishReason
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.scripted.step_table import StepTable
+from cortexd.wire.strict_json import dumps
 
 
 @unique
@@ -43,11 +48,20 @@ class Split(Enum):
 
 @attrs.frozen
 class Say:
-    """Give out a text."""
+    """Give out a text, or a thought."""
 
     text: str
     split: Split = Split.NOT
     every_s: float = 0.0
+    is_thought: bool = False
+
+
+@attrs.frozen
+class Call:
+    """Call a tool. `arguments` is the JSON text of an object."""
+
+    name: str
+    arguments: str
 
 
 @attrs.frozen
@@ -95,7 +109,7 @@ class Illness:
     times: int | None
 
 
-PlainStep: TypeAlias = Say | Wait | Fail | Hang | Finish
+PlainStep: TypeAlias = Say | Call | Wait | Fail | Hang | Finish
 Step: TypeAlias = PlainStep | Repeat
 
 
@@ -105,6 +119,15 @@ class Script:
 
     steps: tuple[Step, ...]
     illness: Illness | None = None
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether a tool is called somewhere in it."""
+        return any(
+            isinstance(each, Call)
+            for step in self.steps
+            for each in (step.steps if isinstance(step, Repeat) else (step,))
+        )
 
 
 DEFAULT_SCRIPT: Final = Script((Say("Hello! You said: {message}", Split.WORDS),))
@@ -172,10 +195,19 @@ def _is_last(step: Step) -> bool:
 
 
 def _say(step: StepTable) -> PlainStep:
-    step.allow("say", "split", "every")
+    verb = "say" if "say" in step.keys else "think"
+    step.allow(verb, "split", "every")
     split = step.member("split", Split) if "split" in step.keys else Split.NOT
     every_s = step.seconds("every") if "every" in step.keys else 0.0
-    return Say(step.text("say"), split, every_s)
+    return Say(step.text(verb), split, every_s, is_thought=verb == "think")
+
+
+def _call(step: StepTable) -> PlainStep:
+    step.allow("call", "arguments")
+    arguments = step.keys.get("arguments", {})
+    if not isinstance(arguments, dict):
+        step.refuse("arguments", "must be a table")
+    return Call(step.text("call"), dumps(arguments).decode())
 
 
 def _wait(step: StepTable) -> PlainStep:
@@ -211,6 +243,8 @@ def _finish(step: StepTable) -> PlainStep:
 
 _PARSERS: Final = {
     "say": _say,
+    "think": _say,
+    "call": _call,
     "wait": _wait,
     "fail": _fail,
     "hang": _hang,

@@ -1,5 +1,6 @@
 """The worker that answers as its script says."""
 
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,16 @@ from typing import Final
 
 import trio
 
-from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import (
+    Batch,
+    Embedded,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+)
 from cortexd.domain.chat import ChatRequest, Role
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
@@ -18,6 +28,7 @@ from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
 from cortexd.providers.scripted.script import (
+    Call,
     Fail,
     Finish,
     Hang,
@@ -119,7 +130,7 @@ class ScriptedWorker:
                     yield from step.steps
             else:
                 yield step
-        yield Finish(FinishReason.STOP)
+        yield Finish(FinishReason.TOOL_CALLS if self._script.makes_calls else FinishReason.STOP)
 
 
 class _Performance:
@@ -132,7 +143,8 @@ class _Performance:
         self._output_tokens = 0
         self._steps = worker.steps()
         self._step: PlainStep = next(self._steps)
-        self._pieces: Iterator[str] = iter(())
+        self._pieces: Iterator[TextDelta | ReasoningDelta] = iter(())
+        self._calls = 0
         self._every_s = 0.0
         self._finished = False
 
@@ -152,15 +164,22 @@ class _Performance:
         while True:
             for piece in self._pieces:
                 await trio.sleep(self._every_s)
-                self._output_tokens += len(piece.split())
-                return (TextDelta(piece),)
+                self._output_tokens += len(piece.text.split())
+                return (piece,)
             step, self._step = self._step, next(self._steps, self._step)
             match step:
-                case Say(text=text, split=split, every_s=every_s):
-                    self._pieces = iter(_cut(text.replace("{message}", self._message), split))
-                    self._every_s = every_s
+                case Say(text=text, split=split, every_s=every_s, is_thought=is_thought):
+                    delta = ReasoningDelta if is_thought else TextDelta
+                    cut = _cut(text.replace("{message}", self._message), split)
+                    self._pieces, self._every_s = map(delta, cut), every_s
                     # A script may say nothing, a million times over.
                     await trio.lowlevel.checkpoint()
+                case Call(name=name, arguments=arguments):
+                    await trio.lowlevel.checkpoint()
+                    index, self._calls = self._calls, self._calls + 1
+                    call_id = f"call_{uuid.uuid4().hex[:12]}_{index}"
+                    started = ToolCallStarted(index, call_id, name)
+                    return (started, ToolCallDelta(index, arguments))
                 case Wait() | Fail():
                     await self._wait_or_fail(step)
                 case Hang():

@@ -9,6 +9,7 @@ from cortexd.domain.answer import FinishReason
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.scripted.script import (
     DEFAULT_SCRIPT,
+    Call,
     Fail,
     Finish,
     Hang,
@@ -29,6 +30,8 @@ def test_every_step() -> None:
             {"fail": "overloaded", "detail": "full", "retry_after": 3, "times": 1},
             {"wait": 1},
             {"say": "a b", "split": "words", "every": 0.5},
+            {"think": "hm"},
+            {"call": "weather", "arguments": {"city": "Paris"}},
             {"repeat": 3, "steps": [{"say": "c"}, {"wait": 0.1}]},
             {"finish": "length"},
         ]
@@ -41,6 +44,8 @@ def test_every_step() -> None:
     assert others == [
         Wait(1.0),
         Say("a b", Split.WORDS, 0.5),
+        Say("hm", is_thought=True),
+        Call("weather", '{"city":"Paris"}'),
         Repeat(3, (Say("c"), Wait(0.1))),
         Finish(FinishReason.LENGTH),
     ]

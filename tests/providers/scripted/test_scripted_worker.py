@@ -7,8 +7,16 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import (
+    AnswerEvent,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    collect,
+)
 from cortexd.domain.chat import ChatRequest, Role, text_message
+from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
@@ -139,3 +147,36 @@ async def test_saying_nothing_at_length(actor: Actor) -> None:
         await ask(worker, "")
 
     assert scope.cancelled_caught
+
+
+async def test_thoughts_and_calls(actor: Actor) -> None:
+    """A script thinks, talks and calls tools, and then ends in order for them to be called."""
+    events = await ask(
+        actor(
+            {"think": "hm hm", "split": "words"},
+            {"say": "I ask."},
+            {"call": "weather", "arguments": {"city": "Paris"}},
+            {"call": "time"},
+        ),
+        "x",
+    )
+
+    answer = collect(events)
+    assert [type(event) for event in events[:2]] == [ReasoningDelta, ReasoningDelta]
+    assert (answer.reasoning, answer.text) == ("hm hm", "I ask.")
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+        ("weather", '{"city":"Paris"}'),
+        ("time", "{}"),
+    ]
+    assert len({call.call_id for call in answer.tool_calls}) == 2
+    assert answer.finished.reason is FinishReason.TOOL_CALLS
+
+
+async def test_vectors_and_counts(actor: Actor) -> None:
+    """Equal texts have equal vectors, of the length that is asked for."""
+    request = EmbeddingRequest(model="x", texts=("aba", "e o", "aba"), dimensions=3)
+    embedded, usage = await actor().embed(request, model="x")
+    assert embedded.vectors == ((2.0, 0.0, 0.0), (0.0, 1.0, 0.0), (2.0, 0.0, 0.0))
+    assert usage == Usage(4, 0)
+    chat = ChatRequest(model="x", messages=(text_message(Role.USER, "one two three"),))
+    assert await actor().count_tokens(chat, model="x") == 3
