@@ -28,7 +28,7 @@ from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 from hypercorn.typing import ConnectionState
 
 from cortexd.http.guard import AsgiApp
-from cortexd.http.head_lines import is_ambiguous
+from cortexd.http.head_lines import is_ambiguous, is_broken_line
 from cortexd.runtime.http_request_tasks import RequestTasks
 
 Address: TypeAlias = tuple[str, int] | None
@@ -170,7 +170,21 @@ class Http11(H11Protocol):
             elif self.stream is not None and isinstance(event, h11.EndOfMessage):
                 await self.stream.handle(EndBody(stream_id=STREAM_ID))
             else:
+                await self._check_chunk()
                 return  # needs data, is paused, or there is no one left to read the body
+
+    async def _check_chunk(self) -> None:
+        """Refuse a body in chunks that will never come to an end, instead of waiting for it.
+
+        What h11 has left lying while a body is read is a line that it is waiting for the end of.
+        """
+        if self.connection.their_state is not h11.SEND_BODY:
+            return
+        if is_broken_line(self.connection.trailing_data[0]):
+            await self.refuse(400)
+        # The one number h11 keeps to itself: how much of the chunk is still to come.
+        elif getattr(self.connection._reader, "_bytes_in_chunk", 0) > self._body_bytes_max:  # noqa: SLF001
+            await self.refuse(413)
 
     async def _create_stream(self, request: h11.Request) -> None:
         # Hypercorn looks for upgrades here. There are none: all that comes is plain HTTP.
