@@ -73,8 +73,11 @@ test: setup-develop ## All tests, and how much of the code they reach
 coverage: setup-develop .coverage ## The branches no test reaches, and the floor
 	@$(BIN)/coverage report
 
-bench: setup-develop ## What supervision costs, against its budget
+bench: setup-develop ## What supervision and the gateway cost, against their budgets (about 3 minutes)
 	@$(BIN)/python -m bench.supervision
+	@$(MAKE) --no-print-directory $(VENV)/litellm.done || echo "LiteLLM could not be installed"
+	@requirements/debian debian-bench.txt || echo "nginx could not be installed"
+	@$(BIN)/python -m bench.gateway
 
 check: lint types layers coverage ## Every gate; takes the coverage of the last `make test`
 

@@ -16,11 +16,14 @@ Work = Callable[[], Awaitable[object]]
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """How many times as much as its reference something cost, in several rounds."""
+    """How many times as much as its reference something cost, in several rounds.
+
+    Without `ratio_max` it has no budget: it is there to be read.
+    """
 
     subject: str
     ratios: Sequence[float]
-    ratio_max: float
+    ratio_max: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -30,7 +33,7 @@ class Comparison:
     @property
     def is_within_budget(self) -> bool:
         """Whether it costs no more than it may."""
-        return self.ratio <= self.ratio_max
+        return self.ratio_max is None or self.ratio <= self.ratio_max
 
 
 async def cpu_seconds(work: Work) -> float:
@@ -44,11 +47,16 @@ async def cpu_seconds(work: Work) -> float:
 def render(comparisons: Sequence[Comparison]) -> str:
     """Make a table of comparisons, one a line."""
     width = max(len(each.subject) for each in comparisons)
-    lines = [f"{'':{width}}  median   lowest - highest  budget"]
+    lines = [f"{'':{width}}   median    lowest - highest    budget"]
     lines += (
-        f"{each.subject:{width}}  {each.ratio:5.2f}x"
-        f"  {min(each.ratios):6.2f} - {max(each.ratios):<6.2f}  {each.ratio_max:5.1f}x"
-        f"  {'ok' if each.is_within_budget else 'over'}"
+        f"{each.subject:{width}}  {each.ratio:7.3f}x"
+        f"  {min(each.ratios):8.3f} - {max(each.ratios):<8.3f}  {_verdict(each)}"
         for each in comparisons
     )
     return "\n".join(lines)
+
+
+def _verdict(comparison: Comparison) -> str:
+    if comparison.ratio_max is None:
+        return f"{'none':>8}"
+    return f"{comparison.ratio_max:7.3f}x  {'ok' if comparison.is_within_budget else 'over'}"

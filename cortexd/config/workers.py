@@ -27,7 +27,13 @@ LIMITS_BY_TYPE: Mapping[WorkerType, Mapping[str, int]] = {
     WorkerType.SCRIPTED: {"max_concurrency": 10_000, "queue_max": 10_000},
 }
 
-KEY_VARIABLES: Mapping[WorkerType, str] = {WorkerType.OPENAI: "OPENAI_API_KEYS"}
+KEY_VARIABLES: Mapping[WorkerType, str] = {
+    WorkerType.OPENAI: "OPENAI_API_KEYS",
+    WorkerType.GROQ: "GROQ_API_KEYS",
+    WorkerType.GEMINI: "GEMINI_API_KEYS",
+    WorkerType.COHERE: "COHERE_API_KEYS",
+    WorkerType.ANTHROPIC: "ANTHROPIC_API_KEYS",
+}
 """Keys for workers of a type that name none, comma-separated."""
 
 # It stands in URLs, in headers and before the slash of `worker/model`.

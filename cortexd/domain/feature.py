@@ -32,3 +32,4 @@ class Feature(Enum):
     HIGH_TEMPERATURE = "a temperature above 1"
     STOP = "stop sequences"
     PARTICIPANT_NAMES = "names of participants"
+    PREFILL = "continuing an assistant's message"

@@ -17,6 +17,10 @@ class WorkerType(Enum):
 
     OLLAMA = "ollama"
     OPENAI = "openai"
+    GROQ = "groq"
+    GEMINI = "gemini"
+    COHERE = "cohere"
+    ANTHROPIC = "anthropic"
     EMBEDDED = "embedded"
     SCRIPTED = "scripted"
 

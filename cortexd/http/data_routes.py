@@ -1,18 +1,31 @@
 """The endpoints of the data listener, a line each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
 from cortexd.actors.worker_pool import PoolMember
+from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerStatus
+from cortexd.http.doors.anthropic import anthropic_messages_door, anthropic_token_count_door
+from cortexd.http.doors.door import Door
 from cortexd.http.doors.json_door import JsonDoor
-from cortexd.http.doors.ollama import ollama_chat_door, ollama_tags_door, ollama_version_door
-from cortexd.http.doors.openai import openai_chat_door, openai_models_door
+from cortexd.http.doors.models import models_door
+from cortexd.http.doors.ollama import (
+    ollama_chat_door,
+    ollama_embed_door,
+    ollama_generate_door,
+    ollama_ps_door,
+    ollama_show_door,
+    ollama_tags_door,
+    ollama_version_door,
+)
+from cortexd.http.doors.openai import openai_chat_door, openai_embeddings_door
 from cortexd.http.doors.served_model import ServedModel
 from cortexd.http.probes import NodeProbes
 from cortexd.http.quart_app import Route
 from cortexd.pipeline.exchange import ChatService
+from cortexd.policy.routing import Serves, resolve
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +34,7 @@ class DoorParts:
 
     service: ChatService
     probes: NodeProbes
+    aliases: Mapping[str, tuple[str, ...]]
     new_id: Callable[[], str]
     wall_clock: Callable[[], float]
     clock: Callable[[], float]
@@ -29,38 +43,72 @@ class DoorParts:
 
 def data_routes(parts: DoorParts) -> tuple[Route, ...]:
     """What clients can ask for."""
-    new_id, wall_clock, probes = parts.new_id, parts.wall_clock, parts.probes
+    service, new_id, probes = parts.service, parts.new_id, parts.probes
+    wall_clock, clock = parts.wall_clock, parts.clock
 
-    def models() -> Sequence[ServedModel]:
-        return served_models(probes.view.value.members)
+    def served() -> list[ServedModel]:
+        return served_models(probes.view.value.members, parts.aliases)
 
-    openai_chat = openai_chat_door(parts.service, new_id=new_id, wall_clock=wall_clock)
-    ollama_chat = ollama_chat_door(
-        parts.service, new_id=new_id, wall_clock=wall_clock, clock=parts.clock
+    def get(path: str, door: Door) -> Route:
+        return Route(method="GET", path=path, door=door)
+
+    def post(path: str, door: Door) -> Route:
+        return Route(method="POST", path=path, door=door)
+
+    models = models_door(served, wall_clock=wall_clock)
+    chat = ollama_chat_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
+    generate = ollama_generate_door(
+        service, served, new_id=new_id, wall_clock=wall_clock, clock=clock
     )
-    openai_models = openai_models_door(models, wall_clock=wall_clock)
-    ollama_tags = ollama_tags_door(models, wall_clock=wall_clock)
-    ollama_version = ollama_version_door(parts.version)
     return (
-        Route(method="POST", path="/v1/chat/completions", door=openai_chat),
-        Route(method="GET", path="/v1/models", door=openai_models),
-        Route(method="POST", path="/api/chat", door=ollama_chat),
-        Route(method="GET", path="/api/tags", door=ollama_tags),
-        Route(method="GET", path="/api/version", door=ollama_version),
-        Route(method="GET", path="/api/health", door=JsonDoor(probes.health)),
-        Route(method="GET", path="/livez", door=JsonDoor(probes.livez)),
-        Route(method="GET", path="/readyz", door=JsonDoor(probes.readyz)),
+        post(
+            "/v1/chat/completions",
+            openai_chat_door(service, new_id=new_id, wall_clock=wall_clock),
+        ),
+        post("/v1/embeddings", openai_embeddings_door(service, new_id=new_id)),
+        post("/v1/messages", anthropic_messages_door(service, new_id=new_id)),
+        post("/v1/messages/count_tokens", anthropic_token_count_door(service, new_id=new_id)),
+        get("/v1/models", models),
+        get("/v1/models/<path:model>", models),
+        post("/api/chat", chat),
+        post("/api/generate", generate),
+        post("/api/embed", ollama_embed_door(service, new_id=new_id, clock=clock)),
+        post("/api/show", ollama_show_door(served, wall_clock=wall_clock)),
+        get("/api/tags", ollama_tags_door(served, wall_clock=wall_clock)),
+        get("/api/ps", ollama_ps_door(served, wall_clock=wall_clock)),
+        get("/api/version", ollama_version_door(parts.version)),
+        get("/api/health", JsonDoor(probes.health)),
+        get("/livez", JsonDoor(probes.livez)),
+        get("/readyz", JsonDoor(probes.readyz)),
     )
 
 
-def served_models(members: Sequence[PoolMember]) -> list[ServedModel]:
-    """Each model that a worker not known to be down lists, once, with all who serve it."""
-    workers: dict[str, list[PoolMember]] = {}
-    for member in members:
-        if member.health.status is not WorkerStatus.UNAVAILABLE:
-            for model in member.models:
-                workers.setdefault(model, []).append(member)
+def served_models(
+    members: Sequence[PoolMember], aliases: Mapping[str, tuple[str, ...]]
+) -> list[ServedModel]:
+    """What clients can name: each model of a worker not known to be down, and each alias of one."""
+    able = {
+        member.worker.name: member
+        for member in members
+        if member.health.status is not WorkerStatus.UNAVAILABLE
+    }
+    serving: dict[str, list[WorkerName]] = {}
+    for name, member in able.items():
+        for model in member.models:
+            serving.setdefault(model, []).append(name)
+    serves = [Serves(name, member.models) for name, member in able.items()]
+    for alias in aliases:
+        tiers = resolve(alias, serves, aliases=aliases)
+        targets = [candidate.worker for tier in tiers for candidate in tier]
+        if targets:
+            serving.setdefault(alias, list(dict.fromkeys(targets)))
     return [
-        ServedModel(name=model, workers=tuple(member.worker.name for member in serving))
-        for model, serving in workers.items()
+        ServedModel(
+            name=model,
+            workers=tuple(workers),
+            features=frozenset().union(
+                *(able[name].worker.provider.info().features for name in workers)
+            ),
+        )
+        for model, workers in serving.items()
     ]

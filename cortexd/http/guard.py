@@ -23,6 +23,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 AsgiApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADER_LINES_MAX = 100
+HEADER_LINE_BYTES_MAX = 16 * 1024
 HEADER_BYTES_MAX = 32 * 1024
 TARGET_BYTES_MAX = 8 * 1024
 HEADER_LINE_OVERHEAD_BYTES = 4  # colon, space, CR, LF
@@ -113,8 +114,10 @@ def _target_objections(scope: Mapping[str, Any]) -> Iterator[Objection]:
 
 
 def _size_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Objection]:
-    size = sum(len(name) + len(value) + HEADER_LINE_OVERHEAD_BYTES for name, value in headers)
-    if len(headers) > HEADER_LINES_MAX or size > HEADER_BYTES_MAX:
+    sizes = [len(name) + len(value) + HEADER_LINE_OVERHEAD_BYTES for name, value in headers]
+    if max(sizes, default=0) > HEADER_LINE_BYTES_MAX:
+        yield Objection(431, f"a header line is longer than {HEADER_LINE_BYTES_MAX} bytes")
+    if len(headers) > HEADER_LINES_MAX or sum(sizes) > HEADER_BYTES_MAX:
         limit = f"{HEADER_LINES_MAX} header lines and {HEADER_BYTES_MAX} bytes of them"
         yield Objection(431, f"at most {limit} are accepted")
 

@@ -7,11 +7,15 @@ import attrs
 
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.ports import ChatProvider
-from cortexd.providers import ollama, openai_compatible
+from cortexd.providers import anthropic, cohere, gemini, groq, ollama, openai_compatible
+from cortexd.providers.anthropic import AnthropicWorker
 from cortexd.providers.base_url import is_loopback
+from cortexd.providers.cohere import CohereWorker
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.settings import EmbeddedSettings
 from cortexd.providers.embedded.worker import EmbeddedWorker
+from cortexd.providers.gemini import GeminiWorker
+from cortexd.providers.groq import GroqWorker
 from cortexd.providers.ollama import OllamaWorker
 from cortexd.providers.openai_compatible import OpenAICompatibleWorker
 from cortexd.providers.scripted.worker import ScriptedWorker
@@ -30,6 +34,10 @@ AdapterFactory: TypeAlias = Callable[[WorkerSettings, EmbeddedParts], ChatProvid
 ADAPTERS: Final[Mapping[WorkerType, AdapterFactory]] = {
     WorkerType.OLLAMA: lambda settings, _: OllamaWorker(settings),
     WorkerType.OPENAI: lambda settings, _: OpenAICompatibleWorker(settings),
+    WorkerType.GROQ: lambda settings, _: GroqWorker(settings),
+    WorkerType.GEMINI: lambda settings, _: GeminiWorker(settings),
+    WorkerType.COHERE: lambda settings, _: CohereWorker(settings),
+    WorkerType.ANTHROPIC: lambda settings, _: AnthropicWorker(settings),
     WorkerType.EMBEDDED: lambda settings, embedded: EmbeddedWorker(
         settings, embedded.settings, embedded.address
     ),
@@ -39,12 +47,20 @@ ADAPTERS: Final[Mapping[WorkerType, AdapterFactory]] = {
 DEFAULT_BASE_URL: Final[Mapping[WorkerType, str]] = {
     WorkerType.OLLAMA: ollama.DEFAULT_BASE_URL,
     WorkerType.OPENAI: openai_compatible.DEFAULT_BASE_URL,
+    WorkerType.GROQ: groq.DEFAULT_BASE_URL,
+    WorkerType.GEMINI: gemini.DEFAULT_BASE_URL,
+    WorkerType.COHERE: cohere.DEFAULT_BASE_URL,
+    WorkerType.ANTHROPIC: anthropic.DEFAULT_BASE_URL,
 }
 
 # The machine at hand before the one that costs money; the model that is always there comes last.
 DEFAULT_PRIORITY: Final[Mapping[WorkerType, int]] = {
     WorkerType.OLLAMA: 10,
     WorkerType.OPENAI: 100,
+    WorkerType.GROQ: 40,
+    WorkerType.GEMINI: 50,
+    WorkerType.COHERE: 60,
+    WorkerType.ANTHROPIC: 80,
     WorkerType.EMBEDDED: 1000,
     WorkerType.SCRIPTED: 10,
 }

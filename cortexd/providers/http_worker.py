@@ -18,8 +18,11 @@ from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
 from cortexd.providers.answer_stream import AnswerStream, DecoderFactory, wire_failures
-from cortexd.providers.http_client import Endpoint, ErrorDecoder, HttpClient
+from cortexd.providers.control_client import ControlClient
 from cortexd.providers.key_rotation import KeyHeaders, KeyRotation, bearer
+from cortexd.providers.transport.client import HttpClient
+from cortexd.providers.transport.endpoint import Endpoint
+from cortexd.providers.transport.refusal import ErrorDecoder
 from cortexd.wire.strict_json import dumps
 
 EMBEDDINGS_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -51,7 +54,8 @@ class Dialect:
     """How a worker is asked, and how it answers, over HTTP.
 
     Paths are relative to the base URL; `{model}` in one stands for the model's name. `headers` go
-    with every request, `key_headers` carry the key.
+    with every request, `key_headers` carry the key. GET `models_path` lists the models: of all that
+    a worker can be asked, it costs nothing and proves that it serves.
     """
 
     features: frozenset[Feature]
@@ -60,6 +64,8 @@ class Dialect:
     write_chat_request: WriteRequest
     new_decoder: DecoderFactory
     decode_error: ErrorDecoder
+    models_path: str
+    decode_models: Callable[[bytes], tuple[str, ...]]
     headers: Mapping[str, str] = attrs.Factory(dict)
     key_headers: KeyHeaders = bearer
     embedding: EmbeddingCall | None = None
@@ -67,7 +73,7 @@ class Dialect:
 
 
 class HttpWorker:
-    """The `ChatProvider` of a worker at `base_url`, but for its health check.
+    """The `ChatProvider` of a worker at `base_url`.
 
     Errors: `ValueError` for settings that can never work.
     """
@@ -76,15 +82,15 @@ class HttpWorker:
         self._settings = settings
         self._dialect = dialect
         self._keys = KeyRotation(settings.api_keys, dialect.key_headers)
-        self._client = HttpClient(
-            Endpoint(
-                worker=settings.name,
-                base_url=base_url,
-                connect_s=settings.connect_seconds,
-                idle_connections_max=settings.max_concurrency,
-            ),
-            dialect.decode_error,
+        endpoint = Endpoint(
+            worker=settings.name,
+            base_url=base_url,
+            connect_s=settings.connect_seconds,
+            slots=settings.max_concurrency,
+            idle_connections_max=settings.max_concurrency,
         )
+        self._client = HttpClient(endpoint, dialect.decode_error)
+        self._control = ControlClient(endpoint, dialect.decode_error)
 
     def info(self) -> WorkerInfo:
         """What is known of the worker without asking it."""
@@ -104,6 +110,15 @@ class HttpWorker:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def health_check(self) -> tuple[str, ...]:
+        """The declared models, whatever else the server offers, or else those that it lists.
+
+        Errors: `WorkerFailed`.
+        """
+        with wire_failures(self._settings.name):
+            listed = self._dialect.decode_models(await self._get_models())
+        return self._settings.models or listed
 
     @asynccontextmanager
     async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
@@ -146,6 +161,16 @@ class HttpWorker:
         )
         with wire_failures(self._settings.name):
             return call.read_answer(answer)
+
+    async def _get_models(self) -> bytes:
+        # One good key is enough to serve with.
+        for _ in range(len(self._keys) - 1):
+            try:
+                return await self._control.get(self._dialect.models_path, self._next_headers())
+            except WorkerFailed as failure:
+                if failure.kind is not FailureKind.BAD_KEY:
+                    raise
+        return await self._control.get(self._dialect.models_path, self._next_headers())
 
     def _next_headers(self) -> dict[str, str]:
         return dict(self._dialect.headers) | self._keys.next_headers()

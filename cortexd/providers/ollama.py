@@ -4,9 +4,9 @@ from typing import Final
 
 from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
-from cortexd.providers.answer_stream import wire_failures
 from cortexd.providers.base_url import check_base_url
-from cortexd.providers.http_worker import Dialect, HttpWorker
+from cortexd.providers.http_worker import Dialect, EmbeddingCall, HttpWorker
+from cortexd.wire.ollama.embeddings import read_embeddings, write_embedding_request
 from cortexd.wire.ollama.read_answer import LineDecoder, decode_error, decode_models
 from cortexd.wire.ollama.write_request import write_chat_request
 
@@ -14,13 +14,28 @@ DEFAULT_BASE_URL: Final = "http://localhost:11434"
 VERSION_PATH: Final = "/api/version"
 TAGS_PATH: Final = "/api/tags"
 
+# Not among them: being made to call a tool or one tool at a time, strict arguments, results marked
+# as errors, and images by address, for which the API has no words. Images in results have room in a
+# message, but no documentation says that a model gets to see them.
 FEATURES: Final = frozenset(
     {
         Feature.CHAT,
+        Feature.DIMENSIONS,
+        Feature.EMBEDDINGS,
+        Feature.HIGH_TEMPERATURE,
+        Feature.IMAGES,
+        Feature.JSON_OBJECT,
+        Feature.JSON_SCHEMA,
+        Feature.LOGPROBS,
+        Feature.NO_TOOL_USE,
         Feature.PENALTIES,
+        Feature.REASONING,
+        Feature.PREFILL,
         Feature.SEED,
         Feature.STOP,
-        Feature.HIGH_TEMPERATURE,
+        Feature.TOOLS,
+        Feature.TOP_K,
+        Feature.TOP_LOGPROBS,
     }
 )
 
@@ -31,6 +46,11 @@ DIALECT: Final = Dialect(
     write_chat_request=write_chat_request,
     new_decoder=LineDecoder,
     decode_error=decode_error,
+    models_path=TAGS_PATH,
+    decode_models=decode_models,
+    embedding=EmbeddingCall(
+        path="/api/embed", write_request=write_embedding_request, read_answer=read_embeddings
+    ),
 )
 
 
@@ -50,9 +70,6 @@ class OllamaWorker(HttpWorker):
 
         Errors: `WorkerFailed`.
         """
-        headers = self._next_headers()
         # Whether it is an Ollama at all, before its list of models is believed.
-        await self._client.get(VERSION_PATH, headers)
-        with wire_failures(self._settings.name):
-            installed = decode_models(await self._client.get(TAGS_PATH, headers))
-        return self._settings.models or installed
+        await self._control.get(VERSION_PATH, self._next_headers())
+        return await super().health_check()

@@ -1,14 +1,16 @@
 """Workers that speak the OpenAI dialect: OpenAI itself, vLLM, llama.cpp, LM Studio and more."""
 
+from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
-from cortexd.domain.errors import WorkerFailed
-from cortexd.domain.failure import FailureKind
+import attrs
+
 from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
-from cortexd.providers.answer_stream import wire_failures
 from cortexd.providers.base_url import check_base_url
-from cortexd.providers.http_worker import Dialect, HttpWorker
+from cortexd.providers.http_worker import Dialect, EmbeddingCall, HttpWorker
+from cortexd.wire.openai.embeddings import read_embeddings, write_embedding_request
 from cortexd.wire.openai.read_answer import ChunkDecoder, decode_error, decode_models
 from cortexd.wire.openai.write_request import write_chat_request
 
@@ -18,12 +20,30 @@ MODELS_PATH: Final = "/models"
 FEATURES: Final = frozenset(
     {
         Feature.CHAT,
+        Feature.EMBEDDINGS,
+        Feature.DIMENSIONS,
+        Feature.TOOLS,
+        Feature.REQUIRED_TOOLS,
+        Feature.CHOSEN_TOOL,
+        Feature.NO_TOOL_USE,
+        Feature.SERIAL_TOOL_CALLS,
+        Feature.STRICT_TOOLS,
+        Feature.IMAGES,
+        Feature.IMAGE_URLS,
+        Feature.IMAGE_DETAIL,
+        Feature.JSON_OBJECT,
+        Feature.JSON_SCHEMA,
+        Feature.REASONING,
+        Feature.LOGPROBS,
+        Feature.TOP_LOGPROBS,
         Feature.PENALTIES,
         Feature.SEED,
         Feature.STOP,
         Feature.HIGH_TEMPERATURE,
+        Feature.PARTICIPANT_NAMES,
     }
 )
+"""What OpenAI documents. A compatible server may know less, and then refuses in its own words."""
 
 DIALECT: Final = Dialect(
     features=FEATURES,
@@ -32,7 +52,28 @@ DIALECT: Final = Dialect(
     write_chat_request=write_chat_request,
     new_decoder=ChunkDecoder,
     decode_error=decode_error,
+    models_path=MODELS_PATH,
+    decode_models=decode_models,
+    embedding=EmbeddingCall(
+        path="/embeddings",
+        write_request=write_embedding_request,
+        read_answer=read_embeddings,
+    ),
 )
+
+# OpenAI's own models behind either refuse the old name of the token limit, which is the one that
+# all compatible servers know. The regions of OpenAI have names below the first.
+_OPENAI_HOST: Final = "api.openai.com"
+_AZURE_HOSTS: Final = ".openai.azure.com"
+
+
+def dialect_of(base_url: str) -> Dialect:
+    """The dialect of the server at this address: who is OpenAI is told by the host alone."""
+    host = urlsplit(base_url).hostname or ""
+    if host == _OPENAI_HOST or host.endswith((f".{_OPENAI_HOST}", _AZURE_HOSTS)):
+        write = partial(write_chat_request, limit_name="max_completion_tokens")
+        return attrs.evolve(DIALECT, write_chat_request=write)
+    return DIALECT
 
 
 class OpenAICompatibleWorker(HttpWorker):
@@ -44,26 +85,7 @@ class OpenAICompatibleWorker(HttpWorker):
 
     def __init__(self, settings: WorkerSettings) -> None:
         base_url = _versioned(check_base_url(settings.base_url or DEFAULT_BASE_URL))
-        super().__init__(settings, DIALECT, base_url=base_url)
-
-    async def health_check(self) -> tuple[str, ...]:
-        """The declared models, else those of GET /v1/models.
-
-        Errors: `WorkerFailed`.
-        """
-        with wire_failures(self._settings.name):
-            served = decode_models(await self._get_models())
-        return self._settings.models or served
-
-    async def _get_models(self) -> bytes:
-        # One good key is enough to serve with.
-        for _ in range(len(self._keys) - 1):
-            try:
-                return await self._client.get(MODELS_PATH, self._next_headers())
-            except WorkerFailed as failure:
-                if failure.kind is not FailureKind.BAD_KEY:
-                    raise
-        return await self._client.get(MODELS_PATH, self._next_headers())
+        super().__init__(settings, dialect_of(base_url), base_url=base_url)
 
 
 def _versioned(base_url: str) -> str:

@@ -75,6 +75,7 @@ def build_application(config: Config, listening: Listening) -> Application:
     )
     doors = DoorParts(
         service=pipeline,
+        aliases=config.routing.aliases,
         probes=probes,
         new_id=lambda: uuid.uuid4().hex,
         wall_clock=time.time,

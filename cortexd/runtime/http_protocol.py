@@ -27,8 +27,13 @@ from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 from hypercorn.typing import ConnectionState
 
-from cortexd.http.guard import AsgiApp
-from cortexd.http.head_lines import is_ambiguous, is_broken_line
+from cortexd.http.guard import AsgiApp, Message, Receive, Scope, Send
+from cortexd.http.head_lines import (
+    announces_too_much,
+    is_ambiguous,
+    is_broken_line,
+    may_be_request,
+)
 from cortexd.runtime.http_request_tasks import RequestTasks
 
 Address: TypeAlias = tuple[str, int] | None
@@ -110,6 +115,7 @@ class Http11(H11Protocol):
             server,
             send,
         )
+        self._app = host.app
         self._body_bytes_max = host.body_bytes_max
 
     @property
@@ -145,23 +151,33 @@ class Http11(H11Protocol):
 
     async def stream_send(self, event: Event) -> None:
         """Send a part of the response."""
-        if isinstance(event, Response) and self.context.terminated.is_set():
-            headers = [*event.headers, (b"connection", b"close")]
+        if isinstance(event, Response) and self._is_last_response:
+            others = [header for header in event.headers if header[0] != b"connection"]
+            headers = [*others, (b"connection", b"close")]
             event = Response(event.stream_id, headers=headers, status_code=event.status_code)
         await super().stream_send(event)
+
+    @property
+    def _is_last_response(self) -> bool:
+        """Whether the connection ends behind a response that starts now.
+
+        Also behind one that has not waited for the whole body of its request.
+        """
+        return self.context.terminated.is_set() or self.connection.their_state is h11.SEND_BODY
 
     async def _handle_events(self) -> None:
         # Never waits for a response to end, as Hypercorn's own does when requests are pipelined:
         # the reader must stay free to see the client leave.
         # What comes after the last request is no error either: its response is still to be sent.
         while (state := self.connection.their_state) not in _PAST_LAST_REQUEST:
-            if state is h11.IDLE and is_ambiguous(self.connection.trailing_data[0]):
+            received = self.connection.trailing_data[0] if state is h11.IDLE else b""
+            if is_ambiguous(received):
                 await self.refuse(400)
                 return
             try:
                 event = self.connection.next_event()
             except h11.RemoteProtocolError as exc:
-                await self.refuse(exc.error_status_hint)
+                await self.refuse(413 if announces_too_much(received) else exc.error_status_hint)
                 return
             if isinstance(event, h11.Request):
                 await self._create_stream(event)
@@ -170,17 +186,20 @@ class Http11(H11Protocol):
             elif self.stream is not None and isinstance(event, h11.EndOfMessage):
                 await self.stream.handle(EndBody(stream_id=STREAM_ID))
             else:
-                await self._check_chunk()
+                await self._check_incomplete()
                 return  # needs data, is paused, or there is no one left to read the body
 
-    async def _check_chunk(self) -> None:
-        """Refuse a body in chunks that will never come to an end, instead of waiting for it.
+    async def _check_incomplete(self) -> None:
+        """Refuse what will never come to an end, instead of waiting for it.
 
         What h11 has left lying while a body is read is a line that it is waiting for the end of.
         """
-        if self.connection.their_state is not h11.SEND_BODY:
+        state, left = self.connection.their_state, self.connection.trailing_data[0]
+        if state is h11.IDLE and not may_be_request(left):
+            await self.refuse(400)
+        if state is not h11.SEND_BODY:
             return
-        if is_broken_line(self.connection.trailing_data[0]):
+        if is_broken_line(left):
             await self.refuse(400)
         # The one number h11 keeps to itself: how much of the chunk is still to come.
         elif getattr(self.connection._reader, "_bytes_in_chunk", 0) > self._body_bytes_max:  # noqa: SLF001
@@ -189,8 +208,10 @@ class Http11(H11Protocol):
     async def _create_stream(self, request: h11.Request) -> None:
         # Hypercorn looks for upgrades here. There are none: all that comes is plain HTTP.
         await self.send(Updated(idle=False))
+        is_waiting = self.connection.they_are_waiting_for_100_continue
+        app = self._inviting if is_waiting and self._is_welcome(request) else self._app
         self.stream = _Exchange(
-            self.app,
+            app,  # type: ignore[arg-type]  # only ever handed back to RequestTasks
             self.config,
             self.context,
             self.task_group,
@@ -211,9 +232,19 @@ class Http11(H11Protocol):
             )
         )
         self.keep_alive_requests += 1
-        if self.connection.they_are_waiting_for_100_continue and self._is_welcome(request):
-            invitation = h11.InformationalResponse(status_code=100, headers=[])
-            await self._send_h11_event(invitation)
+
+    async def _inviting(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application, for a client that waits to be asked for its body.
+
+        It is asked when the application first wants it: not if a glance at the head is enough.
+        """
+
+        async def invite_and_receive() -> Message:
+            if self.connection.they_are_waiting_for_100_continue:
+                await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[]))
+            return await receive()
+
+        await self._app(scope, invite_and_receive, send)
 
     def _is_welcome(self, request: h11.Request) -> bool:
         """Whether the client should go on and send its body: not one that will be refused."""

@@ -9,7 +9,6 @@ from cortexd.domain.chat import ChatRequest, Message, Role
 from cortexd.wire.fields import (
     INVALID_VALUE,
     MISSING,
-    UNSUPPORTED,
     Fields,
     as_object,
     as_text,
@@ -66,8 +65,6 @@ def read_role(message: Fields, roles: dict[str, Role]) -> Role:
     role = message.text("role", characters_max=MESSAGE_CHARACTERS_MAX)
     if role is None:
         refuse(path, f"is missing; it must be one of {', '.join(roles)}", MISSING)
-    if role in {"tool", "function"}:
-        refuse(path, f"{quoted(role)} is not supported", UNSUPPORTED)
     if role not in roles:
         refuse(path, f"must be one of {', '.join(roles)}, not {quoted(role)}", INVALID_VALUE)
     return roles[role]

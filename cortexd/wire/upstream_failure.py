@@ -27,10 +27,17 @@ _STATUS_KINDS: Final[Mapping[int, FailureKind]] = {
 }
 
 _CODE_KINDS: Final[Mapping[str, FailureKind]] = {
-    # Source: OpenAI's guide to error codes.
+    # Sources: the guides to error codes of OpenAI and Groq.
+    "account_deactivated": FailureKind.BAD_KEY,
+    "billing_hard_limit_reached": FailureKind.QUOTA_EXHAUSTED,
+    "billing_not_active": FailureKind.QUOTA_EXHAUSTED,
+    "capacity_exceeded": FailureKind.OVERLOADED,
+    "context_length_exceeded": FailureKind.REFUSED,
     "credit_balance_exhausted": FailureKind.QUOTA_EXHAUSTED,
     "insufficient_quota": FailureKind.QUOTA_EXHAUSTED,
     "invalid_api_key": FailureKind.BAD_KEY,
+    # With 403, the key may be good for other models.
+    "model_not_found": FailureKind.REFUSED,
     "organization_spend_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
     "organization_usage_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
     "project_spend_limit_exceeded": FailureKind.QUOTA_EXHAUSTED,
@@ -38,17 +45,29 @@ _CODE_KINDS: Final[Mapping[str, FailureKind]] = {
     "server_is_overloaded": FailureKind.OVERLOADED,
 }
 
+# What comes with several statuses, which then tell more.
+_CODE_KINDS_WITHOUT_STATUS: Final[Mapping[str, FailureKind]] = {
+    "slow_down": FailureKind.OVERLOADED,
+}
+
+_TOO_LARGE: Final = 413
 _CLIENT_ERRORS: Final = range(400, 500)
 _ERRORS: Final = range(400, 600)
 
 
 def classify(status: int, codes: tuple[object, ...] = ()) -> FailureKind:
     """The kind of an answer with this status whose error names these codes, if any."""
+    if status == _TOO_LARGE:
+        # Groq names its rate limit here, but the same request will never fit into it.
+        return FailureKind.REFUSED
     for code in codes:
         if isinstance(code, str) and code in _CODE_KINDS:
             return _CODE_KINDS[code]
     if status in _STATUS_KINDS:
         return _STATUS_KINDS[status]
+    for code in codes:
+        if isinstance(code, str) and code in _CODE_KINDS_WITHOUT_STATUS:
+            return _CODE_KINDS_WITHOUT_STATUS[code]
     # A success that is none, a redirect and a status nobody knows are faults of the server.
     return FailureKind.REFUSED if status in _CLIENT_ERRORS else FailureKind.SERVER_ERROR
 

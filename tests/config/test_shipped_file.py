@@ -72,7 +72,7 @@ def test_each_example_is_valid(load_text: Load, tmp_path: Path, block: list[str]
         there.write_text("token", encoding="ascii")
         there.chmod(0o600)
         text = text.replace(path, str(there))
-    assert load_text("") != load_text(text, {"GPU_KEY": "key"})
+    assert load_text("") != load_text(text, {"GPU_KEY": "key", "GROQ_KEY": "key"})
 
 
 def test_every_key_is_shown() -> None:

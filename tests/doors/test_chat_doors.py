@@ -381,7 +381,7 @@ async def test_a_deadline_while_the_head_is_being_sent() -> None:
         ({"body": b'{"model":"a","model":"b"}'}, 400, "'model' stands twice"),
         ({"body": b"[" * 100_000}, 400, "64 levels"),
         ({"messages": []}, 400, "messages"),
-        ({"tools": [{"type": "function"}]}, 400, "tools is not supported"),
+        ({"tools": [{"type": "function"}]}, 400, "tools[0].function is missing"),
         ({"api_base": "http://evil"}, 400, "api_base is not supported"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

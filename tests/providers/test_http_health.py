@@ -12,7 +12,7 @@ from cortexd.domain.failure import FailureKind
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerType
 from cortexd.ports import ChatProvider
-from cortexd.providers.http_client import DOCUMENT_BYTES_MAX
+from cortexd.providers.transport.client import DOCUMENT_BYTES_MAX
 
 if TYPE_CHECKING:
     from tests.providers.conftest import Bench, Upstream

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import attrs
@@ -19,9 +18,11 @@ from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
 from cortexd.providers.answer_stream import AnswerStream
+from cortexd.providers.control_client import ControlClient
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.settings import EmbeddedSettings
-from cortexd.providers.http_client import Endpoint, HttpClient
+from cortexd.providers.transport.client import HttpClient
+from cortexd.providers.transport.endpoint import Endpoint
 from cortexd.wire.openai.read_answer import ChunkDecoder, decode_error
 from cortexd.wire.openai.write_request import write_chat_request
 from cortexd.wire.strict_json import dumps
@@ -33,12 +34,21 @@ STREAM_TYPE: Final = "text/event-stream"
 FEATURES: Final = frozenset(
     {
         Feature.CHAT,
+        Feature.JSON_OBJECT,
+        Feature.JSON_SCHEMA,
+        Feature.LOGPROBS,
+        Feature.TOP_LOGPROBS,
         Feature.PENALTIES,
+        Feature.PREFILL,
         Feature.SEED,
         Feature.STOP,
+        Feature.TOP_K,
         Feature.HIGH_TEMPERATURE,
     }
 )
+"""What llama.cpp does with any weights. Tools are not among it: where the model's template has no
+place for them, as that of SmolLM2, the engine leaves them out and says nothing.
+"""
 
 RESTART_S: Final = 2.0
 """How long an engine takes to come back, told to clients that find none."""
@@ -57,7 +67,7 @@ class EmbeddedWorker:
         self._embedded = embedded
         self._address = address
         self._client: HttpClient | None = None
-        self._client_socket: Path | None = None
+        self._client_endpoint: Endpoint | None = None
 
     def info(self) -> WorkerInfo:
         """What is known of the worker without asking it."""
@@ -84,7 +94,7 @@ class EmbeddedWorker:
 
         Errors: `WorkerFailed`.
         """
-        await self._reach_engine().get(HEALTH_PATH, {})
+        await ControlClient(self._find_engine(), decode_error).get(HEALTH_PATH, {})
         return (self._embedded.model,)
 
     @asynccontextmanager
@@ -127,25 +137,27 @@ class EmbeddedWorker:
 
         Errors: `WorkerFailed` where none does.
         """
+        endpoint = self._find_engine()
+        if self._client is None or self._client_endpoint != endpoint:
+            # The one before needs no closing: it keeps no idle connections.
+            self._client = HttpClient(endpoint, decode_error)
+            self._client_endpoint = endpoint
+        return self._client
+
+    def _find_engine(self) -> Endpoint:
         socket = self._address.socket
         if socket is None:
             name, reason = self._settings.name, self._address.reason
             if self._address.is_coming:
                 raise WorkerFailed(name, FailureKind.OVERLOADED, reason, RESTART_S)
             raise WorkerFailed(name, FailureKind.UNREACHABLE, reason)
-        if self._client is None or self._client_socket != socket:
-            # The one before needs no closing: it keeps no idle connections.
-            self._client = HttpClient(
-                Endpoint(
-                    worker=self._settings.name,
-                    base_url="http://engine",
-                    connect_s=self._settings.connect_seconds,
-                    # llama.cpp now and then closes a connection that it has just promised to
-                    # keep, and a new one costs nothing on a Unix socket.
-                    idle_connections_max=0,
-                    unix_socket=socket,
-                ),
-                decode_error,
-            )
-            self._client_socket = socket
-        return self._client
+        return Endpoint(
+            worker=self._settings.name,
+            base_url="http://engine",
+            connect_s=self._settings.connect_seconds,
+            slots=self._settings.max_concurrency,
+            # llama.cpp now and then closes a connection that it has just promised to keep, and a
+            # new one costs nothing on a Unix socket.
+            idle_connections_max=0,
+            unix_socket=socket,
+        )

@@ -8,12 +8,23 @@ from typing import Final
 
 import msgspec
 
-from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import (
+    AnswerEvent,
+    Batch,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+)
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
 from cortexd.wire.errors import MalformedStream, UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.ndjson import NdjsonDecoder
+from cortexd.wire.ollama.logprobs import SentLogprob, read_logprobs
+from cortexd.wire.strict_json import dumps
 from cortexd.wire.upstream_failure import read_error, unreadable_error
 
 _STATUS_OF_A_STREAM: Final = 200
@@ -23,18 +34,36 @@ _DONE_REASONS: Final = {
     None: FinishReason.STOP,
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
+    # What another node of ours writes.
+    "content_filter": FinishReason.CONTENT_FILTER,
 }
+
+_ID_CHARACTERS: Final = 12
+
+
+class _Function(msgspec.Struct):
+    name: str
+    arguments: dict[str, object] | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function
+    id: str | None = None
 
 
 class _Message(msgspec.Struct):
     content: str | None = None
+    thinking: str | None = None
+    tool_calls: list[_ToolCall] | None = None
 
 
 class _Line(msgspec.Struct):
     message: _Message | None = None
+    logprobs: list[SentLogprob] | None = None
     done: bool | None = None
     done_reason: str | None = None
     prompt_eval_count: int | None = None
+    prompt_eval_cached_count: int | None = None
     eval_count: int | None = None
     error: object = None
 
@@ -62,6 +91,7 @@ class LineDecoder:
     def __init__(self, answer_id: str) -> None:
         self._answer_id = answer_id
         self._lines = NdjsonDecoder()
+        self._calls = 0
         self._finished = False
 
     @property
@@ -97,30 +127,60 @@ class LineDecoder:
             batch += self._read(line)
         return tuple(batch)
 
-    def _read(self, raw: bytes) -> Batch | tuple[()]:
+    def _read(self, raw: bytes) -> list[AnswerEvent]:
         line = foreign_json.read(_lines, raw, what="a line of an answer")
         if line.error is not None:
             raise read_error(line.error, status=_STATUS_OF_A_STREAM)
-        batch: list[AnswerEvent] = []
-        if line.message is not None and line.message.content:
-            batch.append(TextDelta(line.message.content))
+        batch = self._read_message(line.message or _Message(), line.logprobs or [])
         if line.done:
-            batch.append(_finished(line))
+            batch.append(self._finish(line))
             self._finished = True
-        return tuple(batch)
+        return batch
+
+    def _read_message(self, message: _Message, logprobs: list[SentLogprob]) -> list[AnswerEvent]:
+        batch: list[AnswerEvent] = []
+        if message.thinking:
+            batch.append(ReasoningDelta(message.thinking))
+        # Those of a line with nothing but thoughts are the thoughts' own: nobody asks for them.
+        told = read_logprobs(logprobs) if message.content or not message.thinking else ()
+        if message.content or told:
+            batch.append(TextDelta(message.content or "", told))
+        for call in message.tool_calls or ():
+            batch += self._read_call(call)
+        return batch
+
+    def _read_call(self, call: _ToolCall) -> Batch:
+        # The server's own index has not always counted.
+        index = self._calls
+        self._calls += 1
+        call_id = call.id or f"call_{self._answer_id[:_ID_CHARACTERS]}_{index}"
+        arguments = dumps(call.function.arguments or {}).decode()
+        return (
+            ToolCallStarted(index, call_id, call.function.name),
+            ToolCallDelta(index, arguments),
+        )
+
+    def _finish(self, line: _Line) -> Finished:
+        try:
+            reason = _DONE_REASONS[line.done_reason]
+        except KeyError:
+            # `load` and `unload` end an exchange that has no answer.
+            detail = f"unknown done_reason {str(line.done_reason)[:100]!r}"
+            raise MalformedStream(detail) from None
+        if reason is FinishReason.STOP and self._calls:
+            reason = FinishReason.TOOL_CALLS
+        return Finished(reason, _usage(line))
 
 
-def _finished(line: _Line) -> Finished:
-    try:
-        reason = _DONE_REASONS[line.done_reason]
-    except KeyError:
-        # `load` and `unload` end an exchange that has no answer.
-        detail = f"unknown done_reason {str(line.done_reason)[:100]!r}"
-        raise MalformedStream(detail) from None
+def _usage(line: _Line) -> Usage | None:
     if line.prompt_eval_count is None and line.eval_count is None:
-        return Finished(reason)
-    # Counts of zero are left out; the prompt's is one where the cache had all of it.
-    return Finished(reason, Usage(line.prompt_eval_count or 0, line.eval_count or 0))
+        return None
+    # Counts of zero are left out; the prompt's is one where an older server had all of it cached.
+    return Usage(
+        line.prompt_eval_count or 0,
+        line.eval_count or 0,
+        cached_tokens=line.prompt_eval_cached_count or 0,
+    )
 
 
 def decode_error(answer: FailedAnswer) -> UpstreamError:

@@ -5,13 +5,27 @@ Source of the protocol facts: the types and `_streaming.py` of the official Pyth
 
 from typing import Final
 
+import attrs
 import msgspec
 
-from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.answer import (
+    AnswerEvent,
+    Batch,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    TokenLogprob,
+)
+from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
 from cortexd.wire.errors import MalformedStream, UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
+from cortexd.wire.openai.chunk import Choice, Chunk, Delta, GroqNotes
+from cortexd.wire.openai.rate_limit_headers import reset_s, told_wait_s
+from cortexd.wire.openai.tool_call_stream import ToolCallStream
 from cortexd.wire.sse import SseDecoder, SseEvent
 from cortexd.wire.upstream_failure import read_error, unreadable_error
 
@@ -21,28 +35,10 @@ _FINISH_REASONS: Final = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
     "content_filter": FinishReason.CONTENT_FILTER,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    # What it was called before there were tools.
+    "function_call": FinishReason.TOOL_CALLS,
 }
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: object = None
 
 
 class _Model(msgspec.Struct):
@@ -53,7 +49,7 @@ class _ModelList(msgspec.Struct):
     data: list[_Model] | None
 
 
-_chunks: Final = msgspec.json.Decoder(_Chunk)
+_chunks: Final = msgspec.json.Decoder(Chunk)
 _documents: Final = msgspec.json.Decoder[object]()
 _model_lists: Final = msgspec.json.Decoder(_ModelList)
 
@@ -67,8 +63,8 @@ class ChunkDecoder:
     """
 
     def __init__(self, answer_id: str) -> None:
-        self._answer_id = answer_id
         self._events = SseDecoder()
+        self._calls = ToolCallStream(answer_id)
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
         self._finished = False
@@ -107,12 +103,14 @@ class ChunkDecoder:
             raise read_error(chunk.error, status=_STATUS_OF_A_STREAM)
         if event.event == "error":
             raise read_error(event.data, status=_STATUS_OF_A_STREAM)
+        if chunk.x_groq is not None:
+            self._read_groq(chunk.x_groq)
         if chunk.usage is not None:
-            self._usage = Usage(chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0)
+            self._usage = chunk.usage.read()
         # The usage chunk has no choices. There is never a second one, since `n` is never sent.
         return self._read_choice(chunk.choices[0]) if chunk.choices else ()
 
-    def _read_choice(self, choice: _Choice) -> Batch | tuple[()]:
+    def _read_choice(self, choice: Choice) -> Batch | tuple[()]:
         if choice.finish_reason:
             try:
                 self._reason = _FINISH_REASONS[choice.finish_reason]
@@ -120,21 +118,56 @@ class ChunkDecoder:
                 # Any other reason (vLLM's `abort`, say) does not tell that the answer is whole.
                 detail = f"unknown finish_reason {choice.finish_reason[:100]!r}"
                 raise MalformedStream(detail) from None
+        logprobs = () if choice.logprobs is None else choice.logprobs.read()
         if choice.delta is None:
-            return ()
-        # A refusal is the answer's text under another name.
-        text = (choice.delta.content or "") + (choice.delta.refusal or "")
-        return (TextDelta(text),) if text else ()
+            return (TextDelta("", logprobs),) if logprobs else ()
+        return self._read_delta(choice.delta, logprobs)
+
+    def _read_delta(self, delta: Delta, logprobs: tuple[TokenLogprob, ...]) -> Batch | tuple[()]:
+        events: list[AnswerEvent] = []
+        # Some vLLM write the same text under both names.
+        if reasoning := delta.reasoning_content or delta.reasoning:
+            events.append(ReasoningDelta(reasoning))
+        if delta.content or logprobs:
+            events.append(TextDelta(delta.content or "", logprobs))
+        if delta.refusal:
+            events.append(RefusalDelta(delta.refusal))
+        for piece in delta.tool_calls or ():
+            events += self._calls.read(piece)
+        return tuple(events)
+
+    def _read_groq(self, groq: GroqNotes) -> None:
+        if groq.error is not None:
+            raise read_error(groq.error, status=_STATUS_OF_A_STREAM)
+        if groq.usage is not None:
+            self._usage = groq.usage.read()
 
     def _finish(self) -> Batch:
-        if self._reason is None:
+        reason = self._reason
+        if reason is None:
             raise MalformedStream("truncated: the stream ended without a finish_reason")
+        if reason is FinishReason.STOP and self._calls:
+            # OpenAI's own word where one particular function had to be called.
+            reason = FinishReason.TOOL_CALLS
         self._finished = True
-        return (Finished(self._reason, self._usage),)
+        return (Finished(reason, self._usage),)
 
 
 def decode_error(answer: FailedAnswer) -> UpstreamError:
     """The failure behind an answer that is no stream: an error status, or a 200 with JSON."""
+    error = _decode_error(answer)
+    if error.kind is not FailureKind.RATE_LIMITED or "retry-after" in answer.headers:
+        return error
+    if "retry-after-ms" in answer.headers:
+        return error
+    # The message tells of the very limit that was hit.
+    wait_s = told_wait_s(error.told or "")
+    if wait_s is None:
+        wait_s = reset_s(answer.headers)
+    return attrs.evolve(error, retry_after_s=wait_s)
+
+
+def _decode_error(answer: FailedAnswer) -> UpstreamError:
     try:
         document = foreign_json.read(_documents, answer.body, what="an error")
     except MalformedStream:

@@ -1,10 +1,12 @@
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
-from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
+from cortexd.domain.chat import ChatRequest, Message, Role, Sampling, Text, text_message
 from cortexd.domain.errors import RequestRefused
+from cortexd.domain.feature import Feature
 from cortexd.wire.openai.read_request import read_chat_request
 from cortexd.wire.parsed_chat import ParsedChat
 
@@ -54,6 +56,9 @@ def test_everything_that_is_served() -> None:
         "n": 1,
         "user": "u",
         "safety_identifier": "s",
+        "prompt_cache_key": "k",
+        "prompt_cache_retention": "24h",
+        "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},
     }
     assert read_chat_request(document) == ParsedChat(
         request=ChatRequest(
@@ -62,7 +67,7 @@ def test_everything_that_is_served() -> None:
                 text_message(Role.SYSTEM, "a"),
                 text_message(Role.SYSTEM, "b"),
                 text_message(Role.ASSISTANT, ""),
-                text_message(Role.USER, "c\nd"),
+                Message(Role.USER, (Text("c"), Text("d"))),
             ),
             sampling=Sampling(
                 temperature=0.0,
@@ -73,6 +78,11 @@ def test_everything_that_is_served() -> None:
                 frequency_penalty=-2.0,
                 presence_penalty=2.0,
             ),
+            needs={
+                Feature.STOP: "stop",
+                Feature.SEED: "seed",
+                Feature.PENALTIES: "frequency_penalty",
+            },
         ),
         stream=True,
         include_usage=True,
@@ -118,31 +128,33 @@ def test_null_counts_as_absent(name: str) -> None:
         ("store", False),
         ("modalities", ["text"]),
         ("service_tier", "auto"),
+        ("tool_choice", "auto"),
         ("parallel_tool_calls", True),
+        ("parallel_tool_calls", False),
+        ("frequency_penalty", 0),
+        ("presence_penalty", 0.0),
+        ("prompt_cache_key", "x"),
     ],
 )
 def test_what_asks_for_nothing_is_taken(name: str, value: object) -> None:
     """A field that is empty, or says what happens anyway, is no reason to refuse."""
-    assert read_chat_request({**SMALLEST, name: value}) == read_chat_request(SMALLEST)
+    parsed = read_chat_request({**SMALLEST, name: value})
+    assert attrs.evolve(parsed.request, tool_choice=None) == read_chat_request(SMALLEST).request
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("tools", [{"type": "function"}]),
-        ("tools", "x"),
-        ("tool_choice", "required"),
         ("functions", [{}]),
-        ("response_format", {"type": "json_object"}),
-        ("response_format", {"type": "text", "api_base": "x"}),
-        ("logprobs", True),
-        ("logprobs", 0),
-        ("top_logprobs", False),
         ("logit_bias", {"1": 1}),
         ("store", True),
         ("metadata", {"api_base": "http://evil"}),
         ("metadata", {"a": "b"}),
-        ("reasoning_effort", "low"),
+        ("verbosity", "low"),
+        ("prediction", {"type": "content", "content": "x"}),
+        ("function_call", "auto"),
+        ("service_tier", "flex"),
+        ("audio", {"voice": "x"}),
         ("modalities", ["text", "audio"]),
         ("n", 2),
         ("api_base", "http://evil"),
@@ -186,6 +198,15 @@ WRONG: dict[str, list[object]] = {
     "presence_penalty": [-2.1, 2.1, "1", False],
     "user": [1, {}, [], "x" * 513, "x" * 10_000_000],
     "safety_identifier": [1, "x" * 513],
+    "logprobs": [0, "true", {}],
+    "top_logprobs": [-1, 21, 1.0, True, "1", 3],
+    "tools": ["x", {}, 1, [{"type": "function"}] * 129],
+    "tool_choice": ["required", "any", 1, [], True, ""],
+    "parallel_tool_calls": ["true", 1, {}],
+    "response_format": ["text", 1, []],
+    "reasoning_effort": ["max", "LOW", 1, True, {}],
+    "prompt_cache_key": [1, "x" * 513],
+    "prompt_cache_options": [1, "explicit"],
     "stream_options": [1, "x", [1], {"include_usage": True}],
 }
 
@@ -200,6 +221,7 @@ def test_wrong_values_are_refused_by_name(name: str) -> None:
         assert len(refusal.message) < 250
 
 
+UNSUPPORTED = "unsupported_parameter"
 TEXT_PART = {"type": "text", "text": "x"}
 
 
@@ -213,7 +235,12 @@ TEXT_PART = {"type": "text", "text": "x"}
         ({"role": 1, "content": "x"}, "messages[1].role", "invalid_type"),
         ({"role": "root", "content": "x"}, "messages[1].role", "invalid_value"),
         ({"role": "", "content": "x"}, "messages[1].role", "invalid_value"),
-        ({"role": "tool", "content": "x"}, "messages[1].role", "unsupported_parameter"),
+        ({"role": "function", "content": "x"}, "messages[1].role", "invalid_value"),
+        (
+            {"role": "tool", "content": "x"},
+            "messages[1].tool_call_id",
+            "missing_required_parameter",
+        ),
         ({"role": "user"}, "messages[1].content", "missing_required_parameter"),
         (
             {"role": "assistant", "content": None},
@@ -225,7 +252,7 @@ TEXT_PART = {"type": "text", "text": "x"}
         ({"role": "user", "content": {}}, "messages[1].content", "invalid_type"),
         ({"role": "user", "content": ["x"]}, "messages[1].content[0]", "invalid_type"),
         (
-            {"role": "user", "content": [TEXT_PART, {"type": "image_url", "image_url": {}}]},
+            {"role": "user", "content": [TEXT_PART, {"type": "input_audio", "input_audio": {}}]},
             "messages[1].content[1].type",
             "unsupported_parameter",
         ),
@@ -249,7 +276,9 @@ TEXT_PART = {"type": "text", "text": "x"}
             "messages[1].content[0].cache_control",
             "unsupported_parameter",
         ),
-        ({**HELLO, "name": "bob"}, "messages[1].name", "unsupported_parameter"),
+        ({**HELLO, "name": 7}, "messages[1].name", "invalid_type"),
+        ({**HELLO, "name": "x" * 65}, "messages[1].name", "invalid_value"),
+        ({**HELLO, "reasoning_content": "x"}, "messages[1].reasoning_content", UNSUPPORTED),
         ({**HELLO, "tool_calls": [{}]}, "messages[1].tool_calls", "unsupported_parameter"),
         ({**HELLO, "api_key": "x"}, "messages[1].api_key", "unsupported_parameter"),
         ({"role": "user", "content": "x" * 10_000_000}, "messages[1].content", "invalid_value"),

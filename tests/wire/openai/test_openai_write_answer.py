@@ -1,9 +1,25 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from cortexd.domain.answer import Batch, Finished, FinishReason, TextDelta, collect
+from cortexd.domain.answer import (
+    AnswerEvent,
+    Batch,
+    ChatAnswer,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    TokenLogprob,
+    TokenProbability,
+    ToolCallDelta,
+    ToolCallStarted,
+    collect,
+)
 from cortexd.domain.usage import Usage
 from cortexd.wire.openai.read_answer import ChunkDecoder
 from cortexd.wire.openai.write_answer import StreamEncoder, encode_answer
@@ -96,3 +112,168 @@ def test_a_completion_without_known_usage() -> None:
         collect((TextDelta("x"), finished)), answer_id="chatcmpl-1", created=17, model="m"
     )
     assert "usage" not in json.loads(body)
+
+
+USAGE = Usage(9, 5, cached_tokens=4, cache_write_tokens=2, reasoning_tokens=3)
+LOGPROB = TokenLogprob(
+    TokenProbability("é", -0.5, b"\xc3\xa9"),
+    (TokenProbability("é", -0.5, b"\xc3\xa9"), TokenProbability("?", -2.0)),
+)
+EVERYTHING: Batch = (
+    ReasoningDelta("hm"),
+    TextDelta("é", (LOGPROB,)),
+    TextDelta("", (LOGPROB,)),
+    ToolCallStarted(0, "c1", "look"),
+    ToolCallDelta(0, '{"a":'),
+    ToolCallDelta(0, "1}"),
+    ToolCallStarted(1, "c2", "wait"),
+    ToolCallDelta(1, "{}"),
+    Finished(FinishReason.TOOL_CALLS, USAGE),
+)
+
+
+def test_the_official_client_understands_tools_and_probabilities() -> None:
+    """Id and name come once, arguments in pieces; a token's bytes are numbers."""
+    chunks = _chunks(_encoder(include_usage=True).encode(EVERYTHING))
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    calls = [call for delta in deltas for call in delta.tool_calls or ()]
+    assert [(call.index, call.id, call.type) for call in calls] == [
+        (0, "c1", "function"),
+        (0, None, None),
+        (0, None, None),
+        (1, "c2", "function"),
+        (1, None, None),
+    ]
+    functions = [call.function for call in calls if call.function is not None]
+    assert [(function.name, function.arguments) for function in functions] == [
+        ("look", ""),
+        (None, '{"a":'),
+        (None, "1}"),
+        ("wait", ""),
+        (None, "{}"),
+    ]
+    logprobs = chunks[2].choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    [token] = logprobs.content
+    assert (token.token, token.logprob, token.bytes) == ("é", -0.5, [0xC3, 0xA9])
+    assert [(top.token, top.bytes) for top in token.top_logprobs] == [
+        ("é", [0xC3, 0xA9]),
+        ("?", None),
+    ]
+
+
+def test_reasoning_goes_by_the_name_that_others_gave_it() -> None:
+    """The dialect has no word for it; a seal alone is nothing to tell."""
+    stream = _encoder().encode((ReasoningDelta("hm"), ReasoningDelta("", "seal")))
+    begun, reasoning = SseDecoder().feed(stream)
+    assert '"role"' in begun.data
+    assert json.loads(reasoning.data)["choices"][0]["delta"] == {"reasoning_content": "hm"}
+
+
+def test_a_refusal_is_told_as_one() -> None:
+    """It is no text of the answer."""
+    events = (RefusalDelta("I "), RefusalDelta("won't"), Finished(FinishReason.STOP))
+    deltas = [chunk.choices[0].delta for chunk in _chunks(_encoder().encode(events))]
+    assert [delta.refusal for delta in deltas] == [None, "I ", "won't", None]
+    message = _completion(collect(events)).choices[0].message
+    assert (message.content, message.refusal) == (None, "I won't")
+
+
+def test_usage_has_its_details() -> None:
+    """What came from the cache, and what was thought."""
+    *_, last = _chunks(_encoder(include_usage=True).encode(EVERYTHING))
+    for usage in (last.usage, _completion(collect(EVERYTHING)).usage):
+        assert usage is not None
+        assert usage.prompt_tokens_details is not None
+        assert usage.completion_tokens_details is not None
+        assert usage.prompt_tokens_details.cached_tokens == 4
+        assert usage.prompt_tokens_details.cache_write_tokens == 2
+        assert usage.completion_tokens_details.reasoning_tokens == 3
+        assert usage.total_tokens == 14
+
+
+def test_a_call_without_arguments_has_an_empty_object() -> None:
+    """Clients parse arguments as JSON, streamed or not."""
+    events: Batch = (
+        ToolCallStarted(0, "a", "look"),
+        ToolCallStarted(1, "b", "wait"),
+        ToolCallDelta(1, '{"s":1}'),
+        Finished(FinishReason.TOOL_CALLS),
+    )
+    encoder = _encoder()
+    stream = b"".join(encoder.encode((event,)) for event in events)
+    arguments = {0: "", 1: ""}
+    for chunk in _chunks(stream):
+        for call in chunk.choices[0].delta.tool_calls or ():
+            assert call.function is not None
+            arguments[call.index] += call.function.arguments or ""
+    assert arguments == {0: "{}", 1: '{"s":1}'}
+    calls = _completion(collect(events)).choices[0].message.tool_calls or []
+    whole = [call.function.arguments for call in calls if call.type == "function"]
+    assert whole == ["{}", '{"s":1}']
+
+
+def _completion(answer: ChatAnswer) -> ChatCompletion:
+    body = encode_answer(answer, answer_id="chatcmpl-1", created=17, model="m")
+    return ChatCompletion.model_validate_json(body, strict=True)
+
+
+def test_a_completion_with_everything() -> None:
+    """Text, reasoning, calls and probabilities have their places in one message."""
+    completion = _completion(collect(EVERYTHING))
+    [choice] = completion.choices
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.content == "é"
+    assert (choice.message.model_extra or {})["reasoning_content"] == "hm"
+    assert choice.message.tool_calls is not None
+    calls = [call for call in choice.message.tool_calls if call.type == "function"]
+    assert [(call.id, call.function.name, call.function.arguments) for call in calls] == [
+        ("c1", "look", '{"a":1}'),
+        ("c2", "wait", "{}"),
+    ]
+    assert choice.logprobs is not None
+    assert [token.token for token in choice.logprobs.content or ()] == ["é", "é"]
+
+
+@pytest.mark.parametrize(
+    ("events", "content"),
+    [
+        ((), ""),
+        ((ToolCallStarted(0, "a", "look"),), None),
+        ((TextDelta("x"), ToolCallStarted(0, "a", "look")), "x"),
+    ],
+)
+def test_content_is_null_beside_calls_alone(
+    events: tuple[AnswerEvent, ...], content: str | None
+) -> None:
+    """An empty answer is an empty text; only what is said otherwise has none."""
+    answer = collect((*events, Finished(FinishReason.STOP)))
+    assert _completion(answer).choices[0].message.content == content
+
+
+pieces = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5)
+
+
+@given(
+    st.lists(
+        st.builds(TextDelta, pieces)
+        | st.builds(ReasoningDelta, pieces)
+        | st.builds(RefusalDelta, pieces)
+        | st.just(TextDelta("x", (LOGPROB,))),
+        max_size=5,
+    ),
+    st.lists(st.lists(pieces, min_size=1, max_size=3), max_size=3),
+)
+def test_our_own_decoder_reads_all_kinds_back(
+    said: list[AnswerEvent], calls: list[list[str]]
+) -> None:
+    """A node behind a node gets the same events."""
+    events = [*said]
+    for index, arguments in enumerate(calls):
+        events.append(ToolCallStarted(index, f"c{index}", "look"))
+        events += [ToolCallDelta(index, piece) for piece in arguments]
+    reason = FinishReason.TOOL_CALLS if calls else FinishReason.STOP
+    events.append(Finished(reason, USAGE))
+    stream = _encoder(include_usage=True).encode(tuple(events))
+    assert list(ChunkDecoder("id").feed(stream)) == events

@@ -1,0 +1,1 @@
+"""What cortexd costs beside LiteLLM's proxy and nginx: `python -m bench.gateway --help`."""

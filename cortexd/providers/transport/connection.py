@@ -1,0 +1,72 @@
+"""One connection to a worker: bytes out, bytes in, and whether it is still good."""
+
+import select
+from typing import Final
+
+import trio
+
+from cortexd.providers.transport.reasons import reason
+
+READ_BYTES_MAX: Final = 64 * 1024
+
+
+class ConnectionLost(Exception):
+    """The peer or the network has ended the connection; the text says how."""
+
+
+class Connection:
+    """Nothing here has a time limit, that is the caller's; closing never waits."""
+
+    def __init__(
+        self,
+        stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
+        socket: trio.socket.SocketType,
+    ) -> None:
+        self.opened_at = trio.current_time()
+        self.is_sound = True
+        """Whether all that was to be sent has left."""
+
+        self._stream = stream
+        self._socket = socket
+        self._poll = select.poll()
+        self._poll.register(socket.fileno(), select.POLLIN)
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it, as far as the peer takes it.
+
+        That it takes no more is not an error here: it may have answered before it hung up, and
+        what it said is still to be read. If it said nothing, reading tells.
+        """
+        self.is_sound = False
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+        self.is_sound = True
+
+    async def receive(self) -> bytes | bytearray:
+        """What one read brings; nothing at the end of input.
+
+        Over TLS, an end without a good-bye is a loss: anybody on the way could have made it.
+
+        Errors: `ConnectionLost`.
+        """
+        try:
+            return await self._stream.receive_some(READ_BYTES_MAX)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            raise ConnectionLost(reason(exc)) from exc
+
+    def has_input(self) -> bool:
+        """Whether there is something to read, without reading it.
+
+        On an idle connection that is an end, an error, or what nobody has asked for.
+        """
+        return bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        """Close the socket at once; may be called again.
+
+        There is no good-bye of TLS: sending it could wait for a peer that does not read, and it
+        matters to nobody, as each request says itself how long it is.
+        """
+        self._socket.close()

@@ -1,0 +1,128 @@
+"""A real node: the daemon as a process of its own, on ports of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+
+READY_S_MAX = 60.0
+"""How long a test waits for a node; a limit for what hangs, not an expectation."""
+
+HEAD = """
+[node]
+state_dir = "{folder}/state"
+drain_seconds = {drain_s}
+[data]
+bind = ["127.0.0.1:0"]
+{data}
+[admin]
+bind = ["127.0.0.1:0"]
+"""
+
+
+@attrs.define(eq=False)
+class Daemon:
+    """A running `cortexd`, ready, with what it has announced."""
+
+    process: subprocess.Popen[str]
+    announced: str
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Where clients chat."""
+        return self._address("clients")
+
+    @property
+    def admin_url(self) -> str:
+        """Where operators look."""
+        return self._address("admin")
+
+    @property
+    def log(self) -> str:
+        """All log lines so far."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    def admin(self, path: str) -> Any:
+        """A document of the admin listener."""
+        token = (self.folder / "state" / "admin-token").read_text(encoding="ascii").strip()
+        answer = httpx.get(
+            self.admin_url + path, headers={"authorization": f"Bearer {token}"}, timeout=10
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def descendants(self) -> list[int]:
+        """The processes it has started, and theirs."""
+        found, new = [], [self.process.pid]
+        while new:
+            children = [child for pid in new for child in _children(pid)]
+            found += children
+            new = children
+        return found
+
+    def stop(self, *, within_s: float = READY_S_MAX) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within_s)
+
+    def read_announcement(self) -> None:
+        """Wait until it says that it is ready."""
+        for line in self.process.stdout or ():
+            self.announced += line
+            if line.startswith("  curl "):
+                return
+        raise AssertionError(f"the daemon did not start: {self.log}")
+
+    def _address(self, kind: str) -> str:
+        match = re.search(rf"^  {kind} +(http://\S+)", self.announced, re.MULTILINE)
+        assert match, self.announced
+        return match[1]
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in listed for child in path.read_text(encoding="ascii").split()]
+
+
+@contextmanager
+def running_daemon(
+    folder: Path,
+    workers: str,
+    *,
+    data: str = "",
+    drain_s: float = 5.0,
+    environ: dict[str, str] | None = None,
+) -> Iterator[Daemon]:
+    """A node until the block ends, from the text of its `[[workers]]`.
+
+    `data`: more lines for the section of that name.
+    """
+    config = folder / "cortexd.toml"
+    head = HEAD.format(folder=folder, drain_s=drain_s, data=data)
+    config.write_text(head + workers, encoding="utf-8")
+    with (folder / "log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cortexd", "--config", str(config), "--log-format", "json"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=os.environ | (environ or {}),
+        )
+    daemon = Daemon(process, "", folder)
+    try:
+        daemon.read_announcement()
+        yield daemon
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()

@@ -1,0 +1,138 @@
+"""One node with a worker of each type, the remote ones being fakes of their providers."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import pytest
+
+from tests.daemon import Daemon, running_daemon
+from tests.fakes.anthropic import Anthropic
+from tests.fakes.cohere import Cohere
+from tests.fakes.conftest import png as png  # noqa: PLC0414  a fixture is shared by its name
+from tests.fakes.dialect import Dialect
+from tests.fakes.gemini import Gemini
+from tests.fakes.groq import Groq
+from tests.fakes.ollama import Ollama
+from tests.fakes.openai import OpenAi
+from tests.fakes.provider import FakeProvider, running
+from tests.matrix.doors import DOORS, ClientDoor, Heard, Question
+
+# The path that stands behind the host in a worker's base_url.
+BASES: dict[str, tuple[type[Dialect], str]] = {
+    "ollama": (Ollama, ""),
+    "openai": (OpenAi, "/v1"),
+    "groq": (Groq, "/openai/v1"),
+    "gemini": (Gemini, "/v1beta"),
+    "cohere": (Cohere, ""),
+    "anthropic": (Anthropic, ""),
+}
+
+SCRIPTS = """
+[[workers]]
+name = "scripted"
+type = "scripted"
+script = [{ say = "Hello world", split = "words" }]
+[[workers]]
+name = "scripted-tools"
+type = "scripted"
+script = [{ call = "weather", arguments = { city = "Paris" } }]
+[[workers]]
+name = "scripted-length"
+type = "scripted"
+script = [{ say = "Hello", split = "words" }, { finish = "length" }]
+[[workers]]
+name = "scripted-thinking"
+type = "scripted"
+script = [{ think = "Hm." }, { say = "Hello" }]
+[[workers]]
+name = "scripted-cut"
+type = "scripted"
+script = [{ say = "Hello" }, { fail = "server_error" }]
+"""
+KINDS = ("refused", "bad_key", "rate_limited", "server_error", "overloaded")
+
+
+How: TypeAlias = Literal["whole", "streamed"]
+
+
+@attrs.frozen
+class Gateway:
+    """The node, and the fakes behind it by the type of their worker."""
+
+    daemon: Daemon
+    fakes: dict[str, FakeProvider]
+
+    @property
+    def url(self) -> str:
+        """Where clients chat."""
+        return self.daemon.url
+
+
+@attrs.frozen
+class Talk:
+    """A client of one dialect that talks to one worker through the node."""
+
+    gateway: Gateway
+    door: ClientDoor
+    kind: str
+
+    @property
+    def fake(self) -> FakeProvider:
+        """The server behind the worker."""
+        return self.gateway.fakes[self.kind]
+
+    def ask(self, *, how: How = "whole", **question: Any) -> Heard:
+        """Ask this worker and no other."""
+        asked = Question(stream=how == "streamed", **question)
+        return self.door.ask(self.gateway.url, f"{self.kind}/m1", asked)
+
+
+@pytest.fixture(params=BASES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """A type of remote worker."""
+    return str(request.param)
+
+
+@pytest.fixture(params=DOORS, ids=lambda door: door.name)
+def door(request: pytest.FixtureRequest) -> ClientDoor:
+    """A dialect of clients."""
+    found: ClientDoor = request.param
+    return found
+
+
+@pytest.fixture
+def talk(gateway: Gateway, door: ClientDoor, kind: str) -> Talk:
+    """Each door with each remote worker."""
+    return Talk(gateway, door, kind)
+
+
+@pytest.fixture(params=["whole", "streamed"])
+def how(request: pytest.FixtureRequest) -> How:
+    """How the answer is wanted."""
+    wanted: How = request.param
+    return wanted
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The node, until the module ends."""
+    with ExitStack() as stack:
+        fakes: dict[str, FakeProvider] = {}
+        workers = "allow_inline_secrets = true\n" + SCRIPTS
+        for kind, (dialect, path) in BASES.items():
+            fake = fakes[kind] = stack.enter_context(running(dialect()))
+            keys: Any = f'api_keys = ["{min(fake.keys)}"]' if fake.keys else ""
+            workers += (
+                f'[[workers]]\nname = "{kind}"\ntype = "{kind}"\n'
+                f'base_url = "{fake.base_url}{path}"\nmodels = ["m1"]\n{keys}\n'
+            )
+        for kind in KINDS:
+            workers += (
+                f'[[workers]]\nname = "scripted-{kind}"\ntype = "scripted"\n'
+                f'script = [{{ fail = "{kind}" }}]\n'
+            )
+        workers += '[[workers]]\nname = "embedded"\ntype = "embedded"\n'
+        daemon = stack.enter_context(running_daemon(tmp_path_factory.mktemp("matrix"), workers))
+        yield Gateway(daemon, fakes)
