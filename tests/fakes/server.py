@@ -22,6 +22,9 @@ START_S_MAX: Final = 20.0
 HEAD_BYTES_MAX: Final = 65_536
 READ_BYTES: Final = 65_536
 
+BEFORE_ERROR_S: Final = 0.05
+"""So that the error mostly comes in a read of its own, as it does when a real server fails."""
+
 
 @attrs.frozen
 class Reply:
@@ -140,7 +143,9 @@ async def _send(stream: trio.SocketStream, reply: Reply) -> bool:
         head.append(f"content-length: {reply.length or sum(map(len, reply.pieces))}")
     try:
         await stream.send_all("\r\n".join([*head, "", ""]).encode())
-        for piece in reply.pieces:
+        for place, piece in enumerate(reply.pieces):
+            if reply.ending == "error" and place == len(reply.pieces) - 1:
+                await trio.sleep(BEFORE_ERROR_S)
             chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if reply.is_streamed else piece
             await stream.send_all(chunk)
         if reply.is_streamed and reply.ending in (None, "error"):

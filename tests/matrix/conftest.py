@@ -120,10 +120,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """The node, until the module ends."""
     with ExitStack() as stack:
         fakes: dict[str, FakeProvider] = {}
-        workers = "allow_inline_secrets = true\n" + SCRIPTS
+        workers = SCRIPTS
+        environ: dict[str, str] = {}
         for kind, (dialect, path) in BASES.items():
             fake = fakes[kind] = stack.enter_context(running(dialect()))
-            keys: Any = f'api_keys = ["{min(fake.keys)}"]' if fake.keys else ""
+            variable = f"KEY_OF_{kind.upper()}"
+            environ[variable] = min(fake.keys, default="")
+            keys = f'api_keys = ["env:{variable}"]' if fake.keys else ""
             workers += (
                 f'[[workers]]\nname = "{kind}"\ntype = "{kind}"\n'
                 f'base_url = "{fake.base_url}{path}"\nmodels = ["m1"]\n{keys}\n'
@@ -134,5 +137,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
                 f'script = [{{ fail = "{kind}" }}]\n'
             )
         workers += '[[workers]]\nname = "embedded"\ntype = "embedded"\n'
-        daemon = stack.enter_context(running_daemon(tmp_path_factory.mktemp("matrix"), workers))
+        daemon = stack.enter_context(
+            running_daemon(tmp_path_factory.mktemp("matrix"), workers, environ=environ)
+        )
         yield Gateway(daemon, fakes)

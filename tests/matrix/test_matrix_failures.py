@@ -87,12 +87,15 @@ def test_an_error_inside_a_200(
     trouble: Trouble,
     how: How,
 ) -> None:
-    """Behind the first words: in band and without a terminator; or, if kept back, a status."""
+    """Behind the first words: in band and without a terminator; or, if kept back, a status.
+
+    Kept back are also words that came in the same read as the error.
+    """
     talk.fake.play(
         Scene.text("Hello brave new world").error_in_stream(after_pieces=2, trouble=trouble)
     )
     heard = talk.ask(how=how)
-    if how == "streamed":
+    if how == "streamed" and heard.status == 200:
         _check_broken(heard)
     else:
         assert heard.status in {502, 503}

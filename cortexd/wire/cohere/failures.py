@@ -22,7 +22,6 @@ _STATUS_KINDS: Final[Mapping[int, FailureKind]] = {
     498: FailureKind.BAD_KEY,
     # The request was cancelled, and not by us: who cancels does not wait for the answer.
     499: FailureKind.SERVER_ERROR,
-    504: FailureKind.TIMED_OUT,
 }
 
 _RATE_LIMITED: Final = 429

@@ -19,7 +19,6 @@ from cortexd.wire.upstream_failure import DETAIL_CHARACTERS_MAX, classify, unrea
 _STATUS_KINDS: Final[Mapping[int, FailureKind]] = {
     # Cancelled, and not by us: who cancels does not wait for the answer.
     499: FailureKind.SERVER_ERROR,
-    504: FailureKind.TIMED_OUT,
 }
 
 _ERRORS: Final = range(400, 600)
