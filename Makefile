@@ -61,7 +61,7 @@ types: setup-develop ## mypy --strict, and pyright on what supervisor_tree promi
 layers: setup-develop ## Who may import whom
 	@$(BIN)/lint-imports
 
-test: setup-develop ## All tests, and how much of the code they reach
+test: setup-develop $(VENV)/litellm.done ## All tests, and how much of the code they reach
 	@requirements/debian
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,16 @@ class Daemon:
             if line.startswith("  curl "):
                 return
         raise AssertionError(f"the daemon did not start: {self.log}")
+
+    def wait_available(self, worker: str) -> None:
+        """Wait until the health monitor has found this worker well."""
+        give_up_at = time.monotonic() + READY_S_MAX
+        while time.monotonic() < give_up_at:
+            health = httpx.get(f"{self.url}/api/health", timeout=10).json()
+            if health["workers"][worker] == "available":
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"the worker {worker!r} is not available: {self.log}")
 
     def _address(self, kind: str) -> str:
         match = re.search(rf"^  {kind} +(http://\S+)", self.announced, re.MULTILINE)

@@ -76,6 +76,7 @@ CURL = {"content-type": "application/x-www-form-urlencoded"}
 def test_bare_curl_is_taken_where_it_is_the_custom() -> None:
     """`curl -d` names this type for every body, and Ollama's users write no header."""
     check_json(CURL, also_from_curl=True)
+    check_json({}, also_from_curl=True)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_bare_curl_is_taken_where_it_is_the_custom() -> None:
         {**CURL, "origin": "https://evil.example"},
         {**CURL, "origin": "null"},
         {"content-type": "text/plain"},
-        {},
+        {"origin": "https://evil.example"},
     ],
 )
 def test_a_page_in_a_browser_is_no_curl(headers: dict[str, str]) -> None:

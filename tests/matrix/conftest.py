@@ -140,4 +140,5 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         daemon = stack.enter_context(
             running_daemon(tmp_path_factory.mktemp("matrix"), workers, environ=environ)
         )
+        daemon.wait_available("embedded")
         yield Gateway(daemon, fakes)

@@ -110,7 +110,7 @@ class OpenAiDoor(ClientDoor):
     finishes = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}  # noqa: RUF012
     fields = {  # noqa: RUF012
         "tools": "tools",
-        "image": "messages[0].content[1].image_url.url",
+        "image": "messages[0].content[1]",
         "schema": "response_format",
     }
 

@@ -46,10 +46,11 @@ def check_json(headers: Mapping[str, str], *, also_from_curl: bool = False) -> N
     """Refuse a body that does not say it is JSON, or that would have to be unpacked first.
 
     `also_from_curl`: take what `curl -d` says of every body, as Ollama does and its documentation
-    shows; but not from a browser, where any page may send that without asking.
+    shows, and no word at all, as some of its clients send it (LiteLLM); but not from a browser,
+    where any page may send either without asking.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_from_curl = media_type == _TYPE_OF_CURL and "origin" not in headers
+    is_from_curl = media_type in {"", _TYPE_OF_CURL} and "origin" not in headers
     if media_type != "application/json" and not (also_from_curl and is_from_curl):
         raise RequestRefused(
             "the body must be JSON: send content-type: application/json",
