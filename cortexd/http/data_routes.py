@@ -22,6 +22,7 @@ from cortexd.http.doors.ollama import (
 )
 from cortexd.http.doors.openai import openai_chat_door, openai_embeddings_door
 from cortexd.http.doors.served_model import ServedModel
+from cortexd.http.openapi.document import openapi_document
 from cortexd.http.probes import NodeProbes
 from cortexd.http.quart_app import Route
 from cortexd.pipeline.exchange import ChatService
@@ -55,6 +56,7 @@ def data_routes(parts: DoorParts) -> tuple[Route, ...]:
     def post(path: str, door: Door) -> Route:
         return Route(method="POST", path=path, door=door)
 
+    described = openapi_document(parts.version)
     models = models_door(served, wall_clock=wall_clock)
     chat = ollama_chat_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
     generate = ollama_generate_door(
@@ -80,6 +82,7 @@ def data_routes(parts: DoorParts) -> tuple[Route, ...]:
         get("/api/health", JsonDoor(probes.health)),
         get("/livez", JsonDoor(probes.livez)),
         get("/readyz", JsonDoor(probes.readyz)),
+        get("/openapi.json", JsonDoor(lambda: (200, described))),
     )
 
 

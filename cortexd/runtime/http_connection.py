@@ -7,6 +7,7 @@ are sync and may be called twice; after `run` has returned, or raised, the socke
 """
 
 import math
+import os
 import socket
 import struct
 from contextlib import suppress
@@ -164,6 +165,21 @@ class Connection:
     async def _write(self, data: bytes) -> None:
         if not data:
             return
+        # Mostly there is room, and then there is nothing to wait for, nor anybody to wait behind.
+        if not self._sending.locked():
+            data = self._write_at_once(data)
+        if data:
+            await self._write_in_turn(data)
+
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Hand the kernel what it takes; returns the rest."""
+        try:
+            return data[os.write(self._stream.socket.fileno(), data) :]
+        except OSError:
+            # No room, or nobody there: both are for the way that may wait.
+            return data
+
+    async def _write_in_turn(self, data: bytes) -> None:
         # A piece sent by half would garble all that comes after it, so it cannot be cancelled.
         with trio.CancelScope(shield=True):
             try:

@@ -117,7 +117,7 @@ def _broad_handlers(tree: ast.AST) -> Iterator[ast.ExceptHandler]:
 # Where it may be caught, how often, and why there.
 BROAD_EXCEPTS = {
     "cortexd/runtime/http_listener.py": "the door: one connection's failure stays its own",
-    "cortexd/http/quart_app.py": "the door: answers 500",
+    "cortexd/http/door_table.py": "the door: answers 500",
     "supervisor_tree": "the supervisor, to restart; and its event hooks, to switch them off",
 }
 

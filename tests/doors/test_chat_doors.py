@@ -374,7 +374,7 @@ async def test_a_deadline_while_the_head_is_being_sent() -> None:
 @pytest.mark.parametrize(
     ("change", "status", "says"),
     [
-        ({"headers": {}}, 415, "content-type"),
+        ({"headers": {"origin": "https://evil.example"}}, 415, "content-type"),
         ({"headers": {"content-type": "text/plain"}}, 415, "content-type"),
         ({"headers": {**JSON, "x-request-timeout": "soon"}}, 400, "x-request-timeout"),
         ({"body": b""}, 400, "empty"),

@@ -198,7 +198,7 @@ async def test_embeddings(ask: "Ask") -> None:
     [
         (_generate, {"prompt": 1}, "prompt must be a string"),
         (_generate, {"prompt": "hi", "raw": True}, "raw is not supported"),
-        (_generate, {"prompt": "", "options": {"num_ctx": 1}}, "options.num_ctx"),
+        (_generate, {"prompt": "", "options": {"num_gpu": 1}}, "options.num_gpu"),
         (_embed, {}, "input must hold"),
         (_embed, {"input": "hi", "truncate": False}, "truncate is not supported"),
         (_chat, {"model": "m", "messages": []}, "messages must hold"),

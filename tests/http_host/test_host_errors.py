@@ -135,11 +135,11 @@ async def test_a_failure_outside_the_doors_is_a_500_as_well(
     def fail(_headers: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr("cortexd.http.quart_app._joined", fail)
-    host = await serve()
+    monkeypatch.setattr("cortexd.http.quart_app.joined", fail)
+    host = await serve({"GET /named/<name>": _say_nothing})
     client = await host.connect()
     with capture_logs() as logs:
-        await client.get("/echo")
+        await client.get("/named/x")
         reply = await client.reply()
 
     assert (reply.status, reply.error["code"]) == (500, "internal_error")
