@@ -149,24 +149,29 @@ class Effort(Enum):
     MEDIUM = "medium"
     HIGH = "high"
     XHIGH = "xhigh"
+    MAX = "max"
 
 
 @attrs.frozen(kw_only=True)
 class Sampling:
     """How the next tokens are chosen; `None` leaves a value to the worker.
 
-    `temperature` lies in 0..2, `top_p` in 0..1, the penalties in -2..2; `max_output_tokens` and
-    `top_k` ≥ 1.
+    `temperature` lies in 0..2, `top_p` and `min_p` in 0..1, the frequency and presence penalties in
+    -2..2; `repeat_penalty` is a divisor, so 1 is none. `context_tokens`: what prompt and answer are
+    to have room for; it, `max_output_tokens` and `top_k` ≥ 1.
     """
 
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
+    min_p: float | None = None
     max_output_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+    repeat_penalty: float | None = None
+    context_tokens: int | None = None
 
 
 @attrs.frozen(kw_only=True)

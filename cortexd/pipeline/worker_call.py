@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import trio
 
-from cortexd.domain.answer import Batch, Finished, FinishReason, InputCounted
+from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, InputCounted
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
@@ -41,6 +41,7 @@ class WorkerCall:
                 embedded, usage = await _in_time(
                     choice, partial(choice.worker.provider.embed, request, model=choice.model)
                 )
+                _check_vectors(choice, request, embedded)
                 await self._pass_on(exchange, (embedded, Finished(FinishReason.STOP, usage)))
             case TokenCountRequest(chat):
                 told = await _in_time(
@@ -85,6 +86,18 @@ async def _in_time(choice: Choice, ask: Callable[[], Awaitable[T]]) -> T:
     with trio.move_on_after(limit_s):
         return await ask()
     raise _timed_out(choice, f"answer (limit {limit_s:g} s)")
+
+
+def _check_vectors(choice: Choice, request: EmbeddingRequest, embedded: Embedded) -> None:
+    """Refuse what could only be paired with the wrong texts."""
+    count, wanted = len(embedded.vectors), len(request.texts)
+    if count != wanted:
+        detail = f"must give as many vectors as texts: {count} for {wanted}"
+    elif len({len(vector) for vector in embedded.vectors}) > 1:
+        detail = "must give vectors of one length"
+    else:
+        return
+    raise WorkerFailed(choice.worker.name, FailureKind.SERVER_ERROR, detail)
 
 
 def _timed_out(choice: Choice, waiting_for: str) -> WorkerFailed:

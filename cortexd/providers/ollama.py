@@ -20,6 +20,7 @@ TAGS_PATH: Final = "/api/tags"
 FEATURES: Final = frozenset(
     {
         Feature.CHAT,
+        Feature.CONTEXT_SIZE,
         Feature.DIMENSIONS,
         Feature.EMBEDDINGS,
         Feature.HIGH_TEMPERATURE,
@@ -27,10 +28,12 @@ FEATURES: Final = frozenset(
         Feature.JSON_OBJECT,
         Feature.JSON_SCHEMA,
         Feature.LOGPROBS,
+        Feature.MIN_P,
         Feature.NO_TOOL_USE,
         Feature.PENALTIES,
         Feature.REASONING,
         Feature.PREFILL,
+        Feature.REPEAT_PENALTY,
         Feature.SEED,
         Feature.STOP,
         Feature.TOOLS,

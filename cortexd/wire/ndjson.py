@@ -22,13 +22,14 @@ class NdjsonDecoder:
 
         Errors: `MalformedStream` for a line over the limit.
         """
+        at_hand = len(self._pending) + len(data)  # bytes, the most that a line can have
         lines = data.split(b"\n")
         rest = lines.pop()
         if lines:
             lines[0] = bytes(self._pending) + lines[0]
             self._pending.clear()
         self._pending += rest
-        if len(self._pending) > LINE_BYTES_MAX or any(len(ln) > LINE_BYTES_MAX for ln in lines):
+        if at_hand > LINE_BYTES_MAX and max(map(len, (*lines, self._pending))) > LINE_BYTES_MAX:
             raise MalformedStream(f"an NDJSON line of more than {LINE_BYTES_MAX} bytes")
         return [line for line in lines if line.strip()]
 

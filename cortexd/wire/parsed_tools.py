@@ -31,6 +31,9 @@ SCHEMA_VALUES_MAX: Final = 20_000
 # What OpenAI takes, which is the narrowest of all.
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+# A place in an array (RFC 6901); no array has more digits of them.
+_INDEX: Final = re.compile(r"[0-9]{1,9}")
+
 
 def read_tool_name(fields: Fields, name: str = "name") -> str:
     """The name of a function."""
@@ -86,6 +89,7 @@ def check_tool_flow(messages: Sequence[Message], paths: Sequence[str]) -> None:
 def _check_schema(schema: dict[str, object], path: str) -> None:
     level: list[object] = [schema]
     count = 0
+    sound: set[str] = set()
     while level:
         count += len(level)
         if count > SCHEMA_VALUES_MAX:
@@ -93,30 +97,42 @@ def _check_schema(schema: dict[str, object], path: str) -> None:
         below: list[object] = []
         for value in level:
             if isinstance(value, dict):
-                _check_reference(value, schema, path)
+                _check_reference(value, schema, path, sound)
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)
         level = below
 
 
-def _check_reference(value: dict[str, object], schema: dict[str, object], path: str) -> None:
-    """Refuse what leads out of the schema, or round in a circle of nothing but references."""
+def _check_reference(
+    value: dict[str, object], schema: dict[str, object], path: str, sound: set[str]
+) -> None:
+    """Refuse what leads out of the schema, or round in a circle of nothing but references.
+
+    `sound`: the references known to do neither, which is added to: in a chain of thousands, each
+    is followed once.
+    """
     seen: set[str] = set()
     where: object = value
     while isinstance(where, dict) and isinstance(reference := where.get("$ref"), str):
+        if reference in sound:
+            break
         if not reference.startswith("#"):
             refuse(path, f"refers to another document: {quoted(reference)}", UNSUPPORTED)
         if reference in seen:
             refuse(path, f"goes round in circles at {quoted(reference)}", INVALID_VALUE)
         seen.add(reference)
         where = _resolve(schema, reference)
+    sound |= seen
 
 
 def _resolve(schema: dict[str, object], reference: str) -> object:
     where: object = schema
     for part in reference.removeprefix("#").split("/")[1:]:
-        if not isinstance(where, dict):
+        if isinstance(where, list) and _INDEX.fullmatch(part):
+            where = where[int(part)] if int(part) < len(where) else None
+        elif isinstance(where, dict):
+            where = where.get(part.replace("~1", "/").replace("~0", "~"))
+        else:
             return None
-        where = where.get(part.replace("~1", "/").replace("~0", "~"))
     return where

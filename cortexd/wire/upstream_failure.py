@@ -7,8 +7,12 @@ status decides the rest.
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from cortexd.domain.failure import FailureKind
-from cortexd.wire.errors import UpstreamError
+from cortexd.wire import foreign_json
+from cortexd.wire.errors import MalformedStream, UpstreamError
+from cortexd.wire.failed_answer import FailedAnswer
 
 DETAIL_CHARACTERS_MAX: Final = 500
 
@@ -54,6 +58,8 @@ _TOO_LARGE: Final = 413
 _CLIENT_ERRORS: Final = range(400, 500)
 _ERRORS: Final = range(400, 600)
 
+_documents: Final = msgspec.json.Decoder[object]()
+
 
 def classify(status: int, codes: tuple[object, ...] = ()) -> FailureKind:
     """The kind of an answer with this status whose error names these codes, if any."""
@@ -88,6 +94,20 @@ def read_error(error: object, *, status: int) -> UpstreamError:
         status = code
     told = message[:DETAIL_CHARACTERS_MAX] if isinstance(message, str) else None
     return UpstreamError(classify(status, codes), told or "no message", status, told)
+
+
+def read_error_document(answer: FailedAnswer) -> UpstreamError:
+    """What a body says that is `{"error": …}`, as with OpenAI and Ollama, or else its status."""
+    try:
+        document = foreign_json.read(_documents, answer.body, what="an error")
+    except MalformedStream:
+        return unreadable_error(answer.body, status=answer.status)
+    if isinstance(document, dict) and "error" in document:
+        return read_error(document["error"], status=answer.status)
+    # Older vLLM puts the members of the error at the top level.
+    if isinstance(document, dict) and document.get("object") == "error":
+        return read_error(document, status=answer.status)
+    return unreadable_error(answer.body, status=answer.status)
 
 
 def unreadable_error(body: bytes, *, status: int) -> UpstreamError:

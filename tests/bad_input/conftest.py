@@ -10,20 +10,23 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import attrs
 import pytest
+
+from tests.bad_input.recording_server import RecordingServer
 
 HANGS_S: Final = 20.0
 """How long a test waits for anything; a limit for what hangs, not an expectation."""
 
 ECHO_CHARACTERS_MAX: Final = 100
 INSIDE: Final = re.compile(
-    r"traceback|\bfile \"|\.py\b|site-packages|quart|hypercorn|h11|werkzeug|trio\b|https?://|127\.",
+    r"traceback|\bfile \"|\.py\b|site-packages|quart|hypercorn|h11|werkzeug|trio\b|https?://\w|127\.",
     re.IGNORECASE,
 )
 """What an answer to a client never says: how we are built, and where our workers are."""
@@ -34,9 +37,9 @@ state_dir = "{folder}/state"
 drain_seconds = 1
 [data]
 bind = ["127.0.0.1:0"]
-max_body_bytes = 200_000
+max_body_bytes = {body_bytes_max}
 header_seconds = 2.0
-body_seconds = 1.5
+body_seconds = {body_seconds}
 keep_alive_seconds = 1.0
 [admin]
 bind = ["127.0.0.1:0"]
@@ -50,6 +53,27 @@ type = "openai"
 base_url = "{recorder}/v1"
 api_keys = ["env:RECORDER_KEY"]
 """
+
+PACER: Final = """
+[[workers]]
+name = "pacer"
+type = "scripted"
+script = [{ repeat = 100_000, steps = [{ say = "on", split = "words", every = 0.002 }] }]
+"""
+
+HELLO: Final = [{"role": "user", "content": "Hello"}]
+MODEL: Final = "actor/scripted"
+DOCUMENTS: Final[Mapping[str, dict[str, object]]] = {
+    "/v1/chat/completions": {"model": MODEL, "messages": HELLO},
+    "/v1/embeddings": {"model": MODEL, "input": "Hello"},
+    "/v1/messages": {"model": MODEL, "messages": HELLO, "max_tokens": 99},
+    "/v1/messages/count_tokens": {"model": MODEL, "messages": HELLO},
+    "/api/chat": {"model": MODEL, "messages": HELLO, "stream": False},
+    "/api/generate": {"model": MODEL, "prompt": "Hello", "stream": False},
+    "/api/embed": {"model": MODEL, "input": "Hello"},
+    "/api/show": {"model": MODEL},
+}
+"""A good request of each endpoint."""
 
 CHAT: Final = b'{"model": "actor/scripted", "messages": [{"role": "user", "content": "Hello"}]}'
 GOOD: Final = (
@@ -76,6 +100,46 @@ class Reply:
     def ends_connection(self) -> bool:
         """Whether it says that it is the last one."""
         return self.headers.get("connection") == "close"
+
+
+@attrs.frozen
+class Endpoint:
+    """Where a request is posted to, and a good one."""
+
+    path: str
+    document: Mapping[str, object]
+
+    @property
+    def speaks_openai(self) -> bool:
+        """Whether its errors have codes, and name the field at fault."""
+        return self.path in {"/v1/chat/completions", "/v1/embeddings"}
+
+    @property
+    def body(self) -> bytes:
+        """The good request."""
+        return json.dumps(self.document).encode()
+
+    def having(self, raw: bytes) -> bytes:
+        """The good request with more members, as they are to be sent."""
+        return self.body[:-1] + b", " + raw + b"}"
+
+
+@attrs.frozen
+class Refusal:
+    """What a client reads that asked for what it cannot have."""
+
+    message: str
+    param: str | None = None
+    code: str | None = None
+    has_codes: bool = False
+
+    def names(self, path: str) -> bool:
+        """Whether it says which field is at fault."""
+        return self.message.startswith(f"{path} ") and self.param in {path, None}
+
+    def is_for(self, code: str) -> bool:
+        """Whether it has this code, where the dialect has room for one."""
+        return self.code == (code if self.has_codes else None)
 
 
 @attrs.frozen(eq=False)
@@ -127,6 +191,13 @@ class Node:
                 pass  # refused before all of it was there; the answer has come all the same
             return _read_to_end(sock)
 
+    def post(self, path: str, *bodies: bytes) -> list[Reply]:
+        """The answers to these bodies, sent one behind the other on one connection."""
+        head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n".encode()
+        requests = [head + b"Content-Length: %d\r\n\r\n%b" % (len(b), b) for b in bodies]
+        requests[-1] = requests[-1].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+        return self.say(*requests)
+
     def serves(self) -> bool:
         """Whether a good request on a new connection is answered."""
         [reply] = self.say(GOOD)
@@ -173,52 +244,6 @@ def _body_of(headers: Mapping[str, str], rest: bytes) -> tuple[bytes, bytes]:
             return body, rest
 
 
-class _Recorder(BaseHTTPRequestHandler):
-    """An upstream that speaks just enough of OpenAI's dialect, and remembers what it is sent."""
-
-    protocol_version = "HTTP/1.1"
-    server: "RecordingServer"
-
-    def do_GET(self) -> None:
-        """The models."""
-        models = {"object": "list", "data": [{"id": "notes", "object": "model"}]}
-        self._answer("application/json", json.dumps(models).encode())
-
-    def do_POST(self) -> None:
-        """A completion."""
-        self.rfile.read(int(self.headers["content-length"]))
-        self.server.seen.append({name.lower(): value for name, value in self.headers.items()})
-        choice = {"index": 0, "delta": {"content": "noted"}, "finish_reason": "stop"}
-        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "notes"}
-        event = json.dumps({**chunk, "choices": [choice]}).encode()
-        self._answer("text/event-stream", b"data: %b\n\ndata: [DONE]\n\n" % event)
-
-    def _answer(self, media_type: str, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("content-type", media_type)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class says so
-        """Say nothing."""
-
-
-class RecordingServer(ThreadingHTTPServer):
-    """`seen`: the headers of each chat request."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Recorder)
-        self.seen: list[dict[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_port}"
-
-
 @pytest.fixture(scope="session")
 def recorder() -> Iterator[RecordingServer]:
     """The upstream that remembers."""
@@ -234,9 +259,28 @@ def recorder() -> Iterator[RecordingServer]:
 def node(recorder: RecordingServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """One node for all rows; each leaves it as it was."""
     folder = tmp_path_factory.mktemp("bad_input")
-    config = folder / "cortexd.toml"
-    config.write_text(CONFIG.format(folder=folder, recorder=recorder.url), encoding="utf-8")
-    command = [sys.executable, "-m", "cortexd", "--config", str(config), "--log-format", "json"]
+    limits = {"body_bytes_max": 200_000, "body_seconds": 1.5}
+    with _running(CONFIG.format(folder=folder, recorder=recorder.url, **limits), folder) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def roomy_node(
+    recorder: RecordingServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
+    """One that takes bodies as large as a node does by default, and has a worker with no end."""
+    folder = tmp_path_factory.mktemp("bad_input_roomy")
+    limits = {"body_bytes_max": 32 * 1024 * 1024, "body_seconds": HANGS_S}
+    config = CONFIG.format(folder=folder, recorder=recorder.url, **limits)
+    with _running(config + PACER, folder) as node:
+        yield node
+
+
+@contextmanager
+def _running(config: str, folder: Path) -> Iterator[Node]:
+    path = folder / "cortexd.toml"
+    path.write_text(config, encoding="utf-8")
+    command = [sys.executable, "-m", "cortexd", "--config", str(path), "--log-format", "json"]
     environ = os.environ | {"RECORDER_KEY": "the-worker-key"}
     with (
         (folder / "log").open("w", encoding="utf-8") as log,
@@ -261,22 +305,28 @@ def _announced_ports(process: subprocess.Popen[str]) -> dict[str, int]:
     pytest.fail("the daemon did not start")
 
 
+def _own_words(text: str, sent: bytes) -> str:
+    """What is left of `text` without what it quotes of what was sent."""
+    return re.sub(r"'([^']+)'", lambda quote: "" if quote[1].encode() in sent else quote[0], text)
+
+
 @pytest.fixture
 def told() -> Any:
     """Checks that an error is one, and gives its message."""
 
     def check(reply: Reply, sent: bytes) -> str:
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", reply.headers["x-request-id"])
-        text = reply.body.decode()
+        text = _own_words(reply.body.decode(), sent)
         assert not INSIDE.search(text), text
         windows = range(len(reply.body) - ECHO_CHARACTERS_MAX)
         assert not any(reply.body[at : at + ECHO_CHARACTERS_MAX + 1] in sent for at in windows)
         error = reply.document["error"]
-        _, path, *_ = *sent.split(b" ", 2), b"", b""
+        _, target, *_ = *sent.split(b" ", 2), b"", b""
+        path = unquote_to_bytes(target.partition(b"?")[0])
         if path.startswith(b"/api/") and path != b"/api/health":
             assert reply.document == {"error": error}
             return str(error)
-        if path.startswith(b"/v1/messages"):
+        if path == b"/v1/messages" or path.startswith(b"/v1/messages/"):
             assert reply.document == {"type": "error", "error": error}
             assert set(error) == {"type", "message"}
         else:
@@ -285,3 +335,42 @@ def told() -> Any:
         return str(error["message"])
 
     return check
+
+
+@pytest.fixture(scope="session")
+def documents() -> Mapping[str, dict[str, object]]:
+    """A good request of each endpoint, by its path."""
+    return DOCUMENTS
+
+
+@pytest.fixture(params=DOCUMENTS)
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    """Each endpoint that takes a body."""
+    return Endpoint(request.param, DOCUMENTS[request.param])
+
+
+@pytest.fixture
+def refusal(told: Callable[[Reply, bytes], str]) -> Callable[[Reply, str, bytes], Refusal]:
+    """What an answer refuses, which must be an error in the dialect of the path."""
+
+    def read(reply: Reply, path: str, body: bytes) -> Refusal:
+        message = told(reply, b"POST %b " % path.encode() + body)
+        error = reply.document["error"]
+        if not isinstance(error, dict) or "code" not in error:
+            return Refusal(message)
+        return Refusal(message, error["param"], error["code"], has_codes=True)
+
+    return read
+
+
+@pytest.fixture
+def refused(node: Node, refusal: Callable[[Reply, str, bytes], Refusal]) -> Any:
+    """Posts a body that must get the status, and gives what it is told."""
+
+    def post(path: str, body: bytes | Mapping[str, object], status: int = 400) -> Refusal:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        [reply] = node.post(path, raw)
+        assert reply.status == status, (reply.status, reply.body[:500])
+        return refusal(reply, path, raw)
+
+    return post

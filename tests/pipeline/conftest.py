@@ -43,6 +43,7 @@ class FakeWorker:
     priority: int = 10
     features: frozenset[Feature] = frozenset(Feature)
     tokens: int | None = None
+    vectors: tuple[tuple[float, ...], ...] | None = None
 
     def info(self) -> WorkerInfo:
         """Nothing special."""
@@ -73,12 +74,13 @@ class FakeWorker:
     async def embed(
         self, request: EmbeddingRequest, *, model: str
     ) -> tuple[Embedded, Usage | None]:
-        """The length of each text, after the steps that are no text."""
+        """What the test says, else the length of each text; after the steps that are no text."""
         for step in self.steps:
             if isinstance(step, FailureKind):
                 raise WorkerFailed(self.name, step, "as told")
             await trio.sleep(step if isinstance(step, float) else 0)
-        return Embedded(tuple((float(len(text)),) for text in request.texts)), Usage(3, 0)
+        lengths = tuple((float(len(text)),) for text in request.texts)
+        return Embedded(lengths if self.vectors is None else self.vectors), Usage(3, 0)
 
     async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
         """What the test says."""

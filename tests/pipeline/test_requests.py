@@ -73,6 +73,31 @@ async def test_embeddings_fail_over(make_bench: Any) -> None:
     assert bench.idle()
 
 
+@pytest.mark.parametrize(
+    ("vectors", "detail"),
+    [
+        ((), "must give as many vectors as texts: 0 for 2"),
+        (((1.0,),), "must give as many vectors as texts: 1 for 2"),
+        (((1.0,),) * 3, "must give as many vectors as texts: 3 for 2"),
+        (((1.0,), (1.0, 2.0)), "must give vectors of one length"),
+    ],
+)
+async def test_vectors_that_fit_no_texts_are_a_failure(
+    make_bench: Any, vectors: tuple[tuple[float, ...], ...], detail: str
+) -> None:
+    """The client would pair them with the wrong ones; another worker may do better."""
+    bench = make_bench([], [])
+    bench.workers[0].vectors = vectors
+    exchange = bench.exchange()
+    exchange.request = EMBEDDING
+    await bench.service(exchange)
+    assert exchange.downstream.batches[0][0] == Embedded(((1.0,), (3.0,)))
+    first, second = exchange.attempts
+    assert (first.failure.kind, first.failure.detail) == (FailureKind.SERVER_ERROR, detail)
+    assert (second.worker, second.failure) == ("b", None)
+    assert bench.idle()
+
+
 async def test_embeddings_have_the_time_of_a_first_token(
     make_bench: Any, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -129,7 +129,7 @@ async def test_a_broken_answer(
         (422, FailureKind.REFUSED),
         (429, FailureKind.QUOTA_EXHAUSTED),
         (498, FailureKind.BAD_KEY),
-        (504, FailureKind.TIMED_OUT),
+        (504, FailureKind.SERVER_ERROR),
         (200, FailureKind.SERVER_ERROR),
     ],
 )

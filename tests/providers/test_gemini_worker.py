@@ -117,7 +117,7 @@ async def test_a_truncated_answer(
         ((400, {"reason": "API_KEY_INVALID"}), (FailureKind.BAD_KEY, None)),
         ((429, {"retryDelay": "12s"}), (FailureKind.RATE_LIMITED, 12.0)),
         ((503, {}), (FailureKind.OVERLOADED, None)),
-        ((504, {}), (FailureKind.TIMED_OUT, None)),
+        ((504, {}), (FailureKind.SERVER_ERROR, None)),
         ((200, {}), (FailureKind.SERVER_ERROR, None)),
     ],
 )

@@ -38,6 +38,7 @@ GOOD_SCHEMAS: list[dict[str, Any]] = [
     {"$defs": {"a": {"type": "object", "properties": {"b": {"$ref": "#/$defs/a"}}}}},
     {"properties": {"a": {"$ref": "#"}}},
     {"$ref": "#/$defs/missing"},
+    {"anyOf": [{"$ref": "#/anyOf/7"}, {"$ref": f"#/anyOf/{'9' * 5000}"}]},
     {"$defs": {"a/b": {}, "c": {"$ref": "#/$defs/a~1b"}}},
     {"properties": {"$ref": {"type": "string"}}},
 ]
@@ -58,6 +59,7 @@ def test_schemas_are_passed_on_as_they_are(schema: dict[str, Any]) -> None:
         ({"$defs": {"a": {"$ref": "#/$defs/a"}}}, "in circles"),
         ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "in circles"),
         ({"$ref": "#"}, "in circles"),
+        ({"anyOf": [{"$ref": "#/anyOf/1"}, {"$ref": "#/anyOf/0"}]}, "in circles"),
         ({"enum": list(range(SCHEMA_VALUES_MAX))}, "more than"),
         ([], "an object"),
         ("{}", "an object"),

@@ -22,3 +22,13 @@ def test_what_is_no_object(text: str) -> None:
         as_object(text, tool="f")
     assert not is_object(text)
     assert is_object('{"a":1}')
+
+
+def test_how_deep_they_may_be() -> None:
+    """As deep as the body of a request, wherever they are read: not as deep as Python can."""
+    deepest = '{"a":' * 63 + "[1]" + "}" * 63
+    assert is_object(deepest)
+    assert as_object(deepest, tool="f")
+    assert not is_object(f'{{"a":{deepest}}}')
+    with pytest.raises(MalformedStream):
+        as_object(f'{{"a":{deepest}}}', tool="f")

@@ -3,13 +3,14 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import attrs
 import trio
 
 from cortexd.domain.answer import Embedded
-from cortexd.domain.chat import ChatRequest, Role, text_message
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
@@ -38,8 +39,10 @@ FEATURES: Final = frozenset(
         Feature.JSON_SCHEMA,
         Feature.LOGPROBS,
         Feature.TOP_LOGPROBS,
+        Feature.MIN_P,
         Feature.PENALTIES,
         Feature.PREFILL,
+        Feature.REPEAT_PENALTY,
         Feature.SEED,
         Feature.STOP,
         Feature.TOP_K,
@@ -54,6 +57,14 @@ RESTART_S: Final = 2.0
 """How long an engine takes to come back, told to clients that find none."""
 
 
+@attrs.frozen
+class _Engine:
+    """An engine that runs, and how it is reached."""
+
+    endpoint: Endpoint
+    client: HttpClient
+
+
 class EmbeddedWorker:
     """A worker of type `embedded`.
 
@@ -66,8 +77,7 @@ class EmbeddedWorker:
         self._settings = settings
         self._embedded = embedded
         self._address = address
-        self._client: HttpClient | None = None
-        self._client_endpoint: Endpoint | None = None
+        self._engine: _Engine | None = None
 
     def info(self) -> WorkerInfo:
         """What is known of the worker without asking it."""
@@ -86,25 +96,24 @@ class EmbeddedWorker:
 
     async def aclose(self) -> None:
         """Close the idle connections."""
-        if self._client is not None:
-            await self._client.aclose()
+        if self._engine is not None:
+            await self._engine.client.aclose()
 
     async def health_check(self) -> tuple[str, ...]:
         """The one model, if the engine answers.
 
         Errors: `WorkerFailed`.
         """
-        await ControlClient(self._find_engine(), decode_error).get(HEALTH_PATH, {})
+        await ControlClient(self._find_engine().endpoint, decode_error).get(HEALTH_PATH, {})
         return (self._embedded.model,)
 
     @asynccontextmanager
     async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
         """Ask for an answer from `model`; see `ChatProvider`."""
-        document = write_chat_request(self._with_defaults(request), model=model)
-        # A word of llama.cpp's own, which OpenAI's dialect lacks.
-        body = dumps(document | {"repeat_penalty": self._embedded.repeat_penalty})
-        async with self._reach_engine().stream(
-            CHAT_PATH, {}, body, media_type=STREAM_TYPE
+        request = self._with_defaults(request)
+        document = write_chat_request(request, model=model) | _own_words(request.sampling)
+        async with self._find_engine().client.stream(
+            CHAT_PATH, {}, dumps(document), media_type=STREAM_TYPE
         ) as pieces:
             yield AnswerStream(self._settings.name, pieces, ChunkDecoder(uuid.uuid4().hex))
 
@@ -130,28 +139,28 @@ class EmbeddedWorker:
         if sampling.max_output_tokens is None:
             limit = self._embedded.answer_tokens_max
             sampling = attrs.evolve(sampling, max_output_tokens=limit)
+        if sampling.repeat_penalty is None:
+            sampling = attrs.evolve(sampling, repeat_penalty=self._embedded.repeat_penalty)
         return attrs.evolve(request, messages=messages, sampling=sampling)
 
-    def _reach_engine(self) -> HttpClient:
-        """The client of the engine that runs now.
+    def _find_engine(self) -> _Engine:
+        """The engine that runs now.
 
         Errors: `WorkerFailed` where none does.
         """
-        endpoint = self._find_engine()
-        if self._client is None or self._client_endpoint != endpoint:
-            # The one before needs no closing: it keeps no idle connections.
-            self._client = HttpClient(endpoint, decode_error)
-            self._client_endpoint = endpoint
-        return self._client
-
-    def _find_engine(self) -> Endpoint:
         socket = self._address.socket
         if socket is None:
             name, reason = self._settings.name, self._address.reason
             if self._address.is_coming:
                 raise WorkerFailed(name, FailureKind.OVERLOADED, reason, RESTART_S)
             raise WorkerFailed(name, FailureKind.UNREACHABLE, reason)
-        return Endpoint(
+        if self._engine is None or self._engine.endpoint.unix_socket != socket:
+            # The client before needs no closing: it keeps no idle connections.
+            self._engine = self._reach(socket)
+        return self._engine
+
+    def _reach(self, socket: Path) -> _Engine:
+        endpoint = Endpoint(
             worker=self._settings.name,
             base_url="http://engine",
             connect_s=self._settings.connect_seconds,
@@ -161,3 +170,10 @@ class EmbeddedWorker:
             idle_connections_max=0,
             unix_socket=socket,
         )
+        return _Engine(endpoint, HttpClient(endpoint, decode_error))
+
+
+def _own_words(sampling: Sampling) -> dict[str, object]:
+    """What llama.cpp has beyond the dialect of OpenAI."""
+    words = {"min_p": sampling.min_p, "repeat_penalty": sampling.repeat_penalty}
+    return {name: value for name, value in words.items() if value is not None}

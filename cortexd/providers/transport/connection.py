@@ -1,5 +1,6 @@
 """One connection to a worker: bytes out, bytes in, and whether it is still good."""
 
+import os
 import select
 from typing import Final
 
@@ -27,7 +28,9 @@ class Connection:
         """Whether all that was to be sent has left."""
 
         self._stream = stream
+        self._is_plain = isinstance(stream, trio.SocketStream)
         self._socket = socket
+        self._has_more = False
         self._poll = select.poll()
         self._poll.register(socket.fileno(), select.POLLIN)
 
@@ -52,9 +55,32 @@ class Connection:
         Errors: `ConnectionLost`.
         """
         try:
+            if self._is_plain:
+                return await self._read_when_ready()
             return await self._stream.receive_some(READ_BYTES_MAX)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as exc:
             raise ConnectionLost(reason(exc)) from exc
+
+    async def _read_when_ready(self) -> bytes:
+        """As Trio's own reading, but it waits first: a stream is rarely there before it is asked.
+
+        A read that brought less than it had room for has emptied the socket, and to find that out
+        once more would cost a system call and an exception for each piece.
+        """
+        while True:
+            if self._socket.fileno() == -1:
+                raise trio.ClosedResourceError("it has been closed here")
+            if self._has_more:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(self._socket)
+            try:
+                data = os.read(self._socket.fileno(), READ_BYTES_MAX)
+            except BlockingIOError:
+                self._has_more = False
+                continue
+            self._has_more = len(data) == READ_BYTES_MAX
+            return data
 
     def has_input(self) -> bool:
         """Whether there is something to read, without reading it.

@@ -4,12 +4,11 @@ Source of the protocol facts: platform.claude.com/docs, "Streaming messages"; th
 `lib/streaming/_messages.py` of the official Python client (anthropic).
 """
 
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
 from cortexd.domain.answer import (
-    AnswerEvent,
     Batch,
     Finished,
     FinishReason,
@@ -19,6 +18,7 @@ from cortexd.domain.answer import (
     ToolCallStarted,
 )
 from cortexd.wire import foreign_json
+from cortexd.wire.answer_decoder import AnswerDecoder
 from cortexd.wire.anthropic.read_error import read_stream_error
 from cortexd.wire.anthropic.read_usage import UsageCount, UsageTold
 from cortexd.wire.anthropic.redaction import redacted_signature
@@ -96,69 +96,41 @@ _block_deltas: Final = msgspec.json.Decoder(_BlockDelta)
 _message_deltas: Final = msgspec.json.Decoder(_MessageDelta)
 
 
-class MessageDecoder:
-    """Turns the body of a streamed answer into events.
-
-    An error takes the events of its own read with it: as long as nothing has been passed on,
-    another worker can still answer.
-    """
+class MessageDecoder(AnswerDecoder[SseEvent]):
+    """Reads answers that come block by block, each begun, continued and ended by events."""
 
     def __init__(self, answer_id: str) -> None:
+        super().__init__(SseDecoder())
         self._answer_id = answer_id
-        self._events = SseDecoder()
         self._calls: dict[int, int] = {}
         self._reason: FinishReason | None = None
         self._stop_sequence: str | None = None
         self._usage = UsageCount()
-        self._finished = False
 
-    @property
-    def finished(self) -> bool:
-        """Whether `Finished` has been given out; what the worker still sends is of no interest."""
-        return self._finished
-
-    def feed(self, data: bytes) -> Batch | tuple[()]:
-        """What these bytes bring, possibly nothing.
-
-        Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
-        """
-        batch: list[AnswerEvent] = []
-        for event in self._events.feed(data):
-            if self._finished:
-                break
-            batch += self._read(event)
-        return tuple(batch)
-
-    def close(self) -> Batch | tuple[()]:
-        """To be called at the clean end of the body.
-
-        Errors: `MalformedStream` where the answer is not complete.
-        """
-        if not self._finished:
-            raise MalformedStream("truncated: the stream ended without message_stop")
-        return ()
-
-    def _read(self, event: SseEvent) -> Batch | tuple[()]:
-        if not event.data:
+    def _read(self, frame: SseEvent) -> Batch | tuple[()]:
+        if not frame.data:
             return ()
         # The name says it all; some servers that imitate the API leave it out.
-        kind = event.event or foreign_json.read(_kinds, event.data, what="an event").type
+        kind = frame.event or foreign_json.read(_kinds, frame.data, what="an event").type
         match kind:
             case "content_block_delta":
-                return self._read_block_delta(event.data)
+                return self._read_block_delta(frame.data)
             case "content_block_start":
-                return self._read_block_start(event.data)
+                return self._read_block_start(frame.data)
             case "message_start":
-                start = foreign_json.read(_starts, event.data, what="a message_start")
+                start = foreign_json.read(_starts, frame.data, what="a message_start")
                 self._usage.add(start.message.usage)
             case "message_delta":
-                self._read_message_delta(event.data)
+                self._read_message_delta(frame.data)
             case "message_stop":
                 return self._finish()
             case "error":
-                raise read_stream_error(event.data)
+                raise read_stream_error(frame.data)
         # Pings too, and kinds yet to come, which the API's versioning policy wants ignored.
         return ()
+
+    def _end(self) -> NoReturn:
+        raise MalformedStream("truncated: the stream ended without message_stop")
 
     def _read_block_start(self, data: str) -> Batch | tuple[()]:
         start = foreign_json.read(_block_starts, data, what="a content_block_start")
@@ -215,5 +187,4 @@ class MessageDecoder:
             raise MalformedStream("message_stop without a stop_reason")
         if reason is FinishReason.STOP and self._calls and self._stop_sequence is None:
             reason = FinishReason.TOOL_CALLS
-        self._finished = True
         return (Finished(reason, self._usage.total(), self._stop_sequence),)

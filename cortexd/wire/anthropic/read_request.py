@@ -65,8 +65,8 @@ _FOR_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
     "workspace_id": (),
 }
 
-_TOP_K_MAX: Final = 2**31 - 1
-_USER_CHARACTERS_MAX: Final = 1024
+TOP_K_MAX: Final = 2**31 - 1
+USER_CHARACTERS_MAX: Final = 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -145,7 +145,7 @@ def _read_sampling(body: Fields, max_tokens: int, needs: dict[Feature, str]) -> 
     stop = _read_stop_sequences(body)
     if stop:
         needs.setdefault(Feature.STOP, "stop_sequences")
-    top_k = body.integer("top_k", low=1, high=_TOP_K_MAX)
+    top_k = body.integer("top_k", low=1, high=TOP_K_MAX)
     if top_k is not None:
         needs.setdefault(Feature.TOP_K, "top_k")
     return Sampling(
@@ -171,7 +171,7 @@ def _check_metadata(body: Fields) -> None:
     metadata = body.nested("metadata")
     if metadata is not None:
         metadata.only({"user_id"}, {})
-        metadata.text("user_id", characters_max=_USER_CHARACTERS_MAX)
+        metadata.text("user_id", characters_max=USER_CHARACTERS_MAX)
 
 
 def _check_service_tier(body: Fields) -> None:

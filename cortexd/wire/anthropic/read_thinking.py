@@ -24,6 +24,7 @@ _EFFORTS: Final = {
     "medium": Effort.MEDIUM,
     "high": Effort.HIGH,
     "xhigh": Effort.XHIGH,
+    "max": Effort.MAX,
 }
 _EFFORT_BY_DEFAULT: Final = Effort.HIGH
 """Of an adaptive model that is not told: platform.claude.com/docs, "Adaptive thinking"."""

@@ -16,6 +16,7 @@ import attrs
 from cortexd.domain.chat import ChatRequest, Effort
 from cortexd.wire.anthropic.read_thinking import BUDGET_TOKENS_MIN
 from cortexd.wire.anthropic.write_messages import Turn
+from cortexd.wire.thinking_tokens import THINKING_TOKENS
 
 MAX_TOKENS_DEFAULT: Final = 16_384
 """Where the client sets no limit, which the API wants: long enough for an answer, and each model
@@ -27,15 +28,7 @@ _EFFORTS: Final[Mapping[Effort, str]] = {
     Effort.MEDIUM: "medium",
     Effort.HIGH: "high",
     Effort.XHIGH: "xhigh",
-}
-
-# What Google's guide to its OpenAI-compatible endpoint gives for the same words.
-_BUDGETS_TOKENS: Final[Mapping[Effort, int]] = {
-    Effort.MINIMAL: 1024,
-    Effort.LOW: 1024,
-    Effort.MEDIUM: 8192,
-    Effort.HIGH: 24_576,
-    Effort.XHIGH: 24_576,
+    Effort.MAX: "max",
 }
 
 # Claude 3, and Claude 4 up to 4.5; a date of eight digits is no minor version.
@@ -86,7 +79,7 @@ def plan_thinking(request: ChatRequest, turns: Sequence[Turn], *, model: str) ->
 
 def _budget(effort: Effort | None, limit: int | None) -> int | None:
     """The budget for an effort below a client's limit, `None` where there is no room for one."""
-    budget = _BUDGETS_TOKENS[effort or Effort.MEDIUM]
+    budget = THINKING_TOKENS[effort or Effort.MEDIUM]
     if limit is None:
         return budget
     return min(budget, limit - 1) if limit > BUDGET_TOKENS_MIN else None

@@ -4,12 +4,11 @@ Source of the protocol facts: `v2/types/v2chat_stream_response.py` and `types/` 
 Python client (cohere), and Cohere's page on streaming.
 """
 
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
 from cortexd.domain.answer import (
-    AnswerEvent,
     Batch,
     Finished,
     FinishReason,
@@ -20,11 +19,12 @@ from cortexd.domain.answer import (
 )
 from cortexd.domain.failure import FailureKind
 from cortexd.wire import foreign_json
+from cortexd.wire.answer_decoder import AnswerDecoder
 from cortexd.wire.cohere.failures import read_error
 from cortexd.wire.cohere.usage import SentUsage, read_usage
 from cortexd.wire.errors import MalformedStream
 from cortexd.wire.quotation import quoted
-from cortexd.wire.sse import SseDecoder
+from cortexd.wire.sse import SseDecoder, SseEvent
 
 _FINISH_REASONS: Final = {
     "COMPLETE": FinishReason.STOP,
@@ -91,51 +91,28 @@ _events: Final = msgspec.json.Decoder(_Event)
 _model_lists: Final = msgspec.json.Decoder(_ModelList)
 
 
-class EventDecoder:
-    """Turns the body of a streamed answer into events.
+class EventDecoder(AnswerDecoder[SseEvent]):
+    """Reads answers that come in events of many types.
 
-    What a model plans to do with its tools is reasoning. Citations are read over. An error takes
-    the events of its own read with it: as long as nothing has been passed on, another worker can
-    still answer.
+    What a model plans to do with its tools is reasoning. Citations are read over.
     """
 
     def __init__(self, answer_id: str) -> None:
+        super().__init__(SseDecoder())
         self._answer_id = answer_id
-        self._events = SseDecoder()
         # Cohere counts calls together with other parts of the answer.
         self._calls: dict[int | None, int] = {}
         self._call_count = 0
-        self._finished = False
 
-    @property
-    def finished(self) -> bool:
-        """Whether `Finished` has been given out; what the worker still sends is of no interest."""
-        return self._finished
+    def _read(self, frame: SseEvent) -> Batch | tuple[()]:
+        if frame.data in {"", _DONE}:
+            return ()
+        return self._read_event(foreign_json.read(_events, frame.data, what="an event"))
 
-    def feed(self, data: bytes) -> Batch | tuple[()]:
-        """What these bytes bring, possibly nothing.
+    def _end(self) -> NoReturn:
+        raise MalformedStream("truncated: the stream ended without message-end")
 
-        Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
-        """
-        batch: list[AnswerEvent] = []
-        for event in self._events.feed(data):
-            if self._finished:
-                break
-            if event.data not in {"", _DONE}:
-                batch += self._read(event.data)
-        return tuple(batch)
-
-    def close(self) -> tuple[()]:
-        """To be called at the clean end of the body.
-
-        Errors: `MalformedStream` where the answer is not complete.
-        """
-        if not self._finished:
-            raise MalformedStream("truncated: the stream ended without message-end")
-        return ()
-
-    def _read(self, data: str) -> Batch | tuple[()]:
-        event = foreign_json.read(_events, data, what="an event")
+    def _read_event(self, event: _Event) -> Batch | tuple[()]:
         delta = event.delta or _Delta()
         message = delta.message or _Message()
         match event.type:
@@ -179,7 +156,6 @@ class EventDecoder:
             raise read_error(delta.error, _FAILURES.get(reason, FailureKind.SERVER_ERROR))
         if reason not in _FINISH_REASONS:
             raise MalformedStream(f"unknown finish_reason {quoted(reason)}")
-        self._finished = True
         finish = _FINISH_REASONS[reason]
         if finish is FinishReason.STOP and self._call_count:
             finish = FinishReason.TOOL_CALLS

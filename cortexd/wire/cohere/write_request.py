@@ -15,6 +15,7 @@ from cortexd.domain.chat import (
     ToolUse,
 )
 from cortexd.wire.cohere.write_messages import Written, write_messages
+from cortexd.wire.thinking_tokens import THINKING_TOKENS
 
 _TOP_P_MIN: Final = 0.01
 _TOP_P_MAX: Final = 0.99
@@ -29,15 +30,8 @@ _TOOL_CHOICES: Final[Mapping[ToolUse, str | None]] = {
     ToolUse.REQUIRED: "REQUIRED",
 }
 
-# Cohere knows numbers of tokens alone; these are Google's for the same words. What is asked to
-# think hard is not bounded.
-_BUDGETS: Final[Mapping[Effort, int | None]] = {
-    Effort.MINIMAL: 1024,
-    Effort.LOW: 1024,
-    Effort.MEDIUM: 8192,
-    Effort.HIGH: None,
-    Effort.XHIGH: None,
-}
+# What is asked to think hard is not bounded.
+_UNBOUNDED: Final = {Effort.HIGH, Effort.XHIGH, Effort.MAX}
 
 
 def write_chat_request(request: ChatRequest, *, model: str) -> Written:
@@ -100,6 +94,7 @@ def _write_thinking(request: ChatRequest) -> Written | None:
             return None
         if request.effort is Effort.NONE:
             return {"type": "disabled"}
-        budget = _BUDGETS[request.effort]
+        if request.effort not in _UNBOUNDED:
+            budget = THINKING_TOKENS[request.effort]
     thinking: Written = {"type": "enabled"}
     return thinking if budget is None else thinking | {"token_budget": budget}

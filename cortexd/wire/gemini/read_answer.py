@@ -20,10 +20,11 @@ from cortexd.domain.answer import (
 )
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
+from cortexd.wire.answer_decoder import AnswerDecoder
 from cortexd.wire.errors import MalformedStream
 from cortexd.wire.gemini.call_ids import make_call_id
 from cortexd.wire.gemini.failures import SentError, read_error
-from cortexd.wire.sse import SseDecoder
+from cortexd.wire.sse import SseDecoder, SseEvent
 from cortexd.wire.strict_json import dumps
 
 _STATUS_OF_A_STREAM: Final = 200
@@ -102,53 +103,25 @@ _responses: Final = msgspec.json.Decoder(_Response)
 _model_lists: Final = msgspec.json.Decoder(_ModelList)
 
 
-class ResponseDecoder:
-    """Turns the body of a streamed answer, whose events are whole responses, into events.
+class ResponseDecoder(AnswerDecoder[SseEvent]):
+    """Reads answers whose events are whole responses.
 
     Only the end of the body ends an answer, as for the official client: some models and proxies
     write a finish reason into every response, and would be cut short by the first. Without any, the
-    end of the body is a truncation. An error takes the events of its own read with it: as long as
-    nothing has been passed on, another worker can still answer.
+    end of the body is a truncation.
     """
 
     def __init__(self, answer_id: str) -> None:
+        super().__init__(SseDecoder())
         self._answer_id = answer_id
-        self._events = SseDecoder()
         self._calls = 0
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
-        self._finished = False
 
-    @property
-    def finished(self) -> bool:
-        """Whether `Finished` has been given out."""
-        return self._finished
-
-    def feed(self, data: bytes) -> Batch | tuple[()]:
-        """What these bytes bring, possibly nothing.
-
-        Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
-        """
-        batch: list[AnswerEvent] = []
-        for event in self._events.feed(data):
-            if event.data:
-                batch += self._read(event.data)
-        return tuple(batch)
-
-    def close(self) -> Batch:
-        """To be called at the clean end of the body: `Finished`.
-
-        Errors: `MalformedStream` where the answer is not complete.
-        """
-        if self._reason is None:
-            raise MalformedStream("truncated: the stream ended without a finishReason")
-        self._finished = True
-        # Gemini does not tell an answer that ends in calls from any other.
-        has_calls = self._reason is FinishReason.STOP and self._calls
-        return (Finished(FinishReason.TOOL_CALLS if has_calls else self._reason, self._usage),)
-
-    def _read(self, data: str) -> list[AnswerEvent]:
-        response = foreign_json.read(_responses, data, what="a response")
+    def _read(self, frame: SseEvent) -> list[AnswerEvent]:
+        if not frame.data:
+            return []
+        response = foreign_json.read(_responses, frame.data, what="a response")
         if response.error is not None:
             raise read_error(response.error, status=_STATUS_OF_A_STREAM)
         feedback = response.prompt_feedback
@@ -159,6 +132,13 @@ class ResponseDecoder:
             self._usage = _read_usage(response.usage_metadata)
         # There is never a second one, since `candidateCount` is never sent.
         return self._read_candidate(response.candidates[0]) if response.candidates else []
+
+    def _end(self) -> Batch:
+        if self._reason is None:
+            raise MalformedStream("truncated: the stream ended without a finishReason")
+        # Gemini does not tell an answer that ends in calls from any other.
+        has_calls = self._reason is FinishReason.STOP and self._calls
+        return (Finished(FinishReason.TOOL_CALLS if has_calls else self._reason, self._usage),)
 
     def _read_candidate(self, candidate: _Candidate) -> list[AnswerEvent]:
         reason = candidate.finish_reason

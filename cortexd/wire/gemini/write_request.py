@@ -1,8 +1,7 @@
 """What Gemini is sent: POST …/models/{model}:streamGenerateContent.
 
 Source: `types.py` and `models.py` of the official Python client (google-genai) for names and
-bounds, Google's page on OpenAI compatibility for the efforts, and its page on function calling for
-the modes.
+bounds, and Google's page on function calling for the modes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ from typing import Final
 
 from cortexd.domain.chat import (
     ChatRequest,
-    Effort,
     JsonOutput,
     Sampling,
     Tool,
@@ -18,6 +16,7 @@ from cortexd.domain.chat import (
     ToolUse,
 )
 from cortexd.wire.gemini.write_messages import Written, system_text, write_contents
+from cortexd.wire.thinking_tokens import THINKING_TOKENS
 
 _PENALTY_MAX: Final = 1.99
 """Gemini's penalties lie below 2."""
@@ -28,16 +27,6 @@ _MODES: Final[Mapping[ToolUse, str]] = {
     ToolUse.AUTO: "AUTO",
     ToolUse.NONE: "NONE",
     ToolUse.REQUIRED: "ANY",
-}
-
-_BUDGETS: Final[Mapping[Effort, int]] = {
-    Effort.NONE: 0,
-    Effort.MINIMAL: 1024,
-    Effort.LOW: 1024,
-    Effort.MEDIUM: 8192,
-    Effort.HIGH: 24_576,
-    # The most that every thinking model takes.
-    Effort.XHIGH: 24_576,
 }
 
 
@@ -127,7 +116,7 @@ def _write_thinking(request: ChatRequest) -> Written | None:
     """A budget, which version 3 takes as well, although levels are its own way."""
     budget = request.thinking_tokens_max
     if budget is None and request.effort is not None:
-        budget = _BUDGETS[request.effort]
+        budget = THINKING_TOKENS[request.effort]
     if budget is None:
         return None
     thinking: Written = {"thinkingBudget": budget}

@@ -12,7 +12,11 @@ from cortexd.domain.chat import ChatRequest, Effort
 from cortexd.wire.openai import write_request as openai
 
 # Groq has three levels beside `none`.
-_EFFORTS: Final = {Effort.MINIMAL: Effort.LOW, Effort.XHIGH: Effort.HIGH}
+_EFFORTS: Final = {
+    Effort.MINIMAL: Effort.LOW,
+    Effort.XHIGH: Effort.HIGH,
+    Effort.MAX: Effort.HIGH,
+}
 
 _WITHOUT_FORMAT: Final = "gpt-oss"
 """Models of this family keep their reasoning apart anyway, and refuse to be told how."""

@@ -95,16 +95,17 @@ def write_embeddings(
 def _read_texts(body: Fields) -> tuple[str, ...]:
     given = body.members.get("input")
     if isinstance(given, str):
-        texts = [("input", given)]
+        places: list[tuple[str, object]] = [("input", given)]
     elif isinstance(given, list):
-        texts = [
-            (place, as_text(element, place, characters_max=MESSAGE_CHARACTERS_MAX))
-            for place, element in body.items("input", count_max=TEXTS_MAX)
-        ]
+        places = [*body.items("input", count_max=TEXTS_MAX)]
     elif given is None:
-        texts = []
+        places = []
     else:
         refuse_type("input", given, "a string or an array of strings")
+    texts = [
+        (place, as_text(element, place, characters_max=MESSAGE_CHARACTERS_MAX))
+        for place, element in places
+    ]
     if not texts:
         refuse("input", "must hold at least one text", MISSING)
     for place, text in texts:

@@ -4,7 +4,7 @@ Source of the protocol facts: `api/types.go` and `server/routes.go` of ollama/ol
 official Python client (ollama).
 """
 
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -15,17 +15,19 @@ from cortexd.domain.answer import (
     FinishReason,
     ReasoningDelta,
     TextDelta,
+    TokenLogprob,
     ToolCallDelta,
     ToolCallStarted,
 )
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
+from cortexd.wire.answer_decoder import AnswerDecoder
 from cortexd.wire.errors import MalformedStream, UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.ndjson import NdjsonDecoder
 from cortexd.wire.ollama.logprobs import SentLogprob, read_logprobs
 from cortexd.wire.strict_json import dumps
-from cortexd.wire.upstream_failure import read_error, unreadable_error
+from cortexd.wire.upstream_failure import read_error, read_error_document
 
 _STATUS_OF_A_STREAM: Final = 200
 
@@ -77,72 +79,39 @@ class _Tags(msgspec.Struct):
 
 
 _lines: Final = msgspec.json.Decoder(_Line)
-_documents: Final = msgspec.json.Decoder[object]()
 _tags: Final = msgspec.json.Decoder(_Tags)
 
 
-class LineDecoder:
-    """Turns the body of a streamed answer into events.
-
-    An error takes the events of its own read with it: as long as nothing has been passed on,
-    another worker can still answer.
-    """
+class LineDecoder(AnswerDecoder[bytes]):
+    """Reads answers that come in lines."""
 
     def __init__(self, answer_id: str) -> None:
+        super().__init__(NdjsonDecoder())
         self._answer_id = answer_id
-        self._lines = NdjsonDecoder()
         self._calls = 0
-        self._finished = False
 
-    @property
-    def finished(self) -> bool:
-        """Whether `Finished` has been given out; what the worker still sends is of no interest."""
-        return self._finished
-
-    def feed(self, data: bytes) -> Batch | tuple[()]:
-        """What these bytes bring, possibly nothing.
-
-        Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
-        """
-        return self._read_all(self._lines.feed(data))
-
-    def close(self) -> Batch | tuple[()]:
-        """To be called at the clean end of the body: the events of a last line without its LF.
-
-        Errors: `MalformedStream` where the answer is not complete, else as `feed`.
-        """
-        try:
-            batch = self._read_all(self._lines.close())
-        except MalformedStream as exc:
-            raise MalformedStream("truncated: the stream ended inside a line") from exc
-        if not self._finished:
-            raise MalformedStream("truncated: the stream ended without done:true")
-        return batch
-
-    def _read_all(self, lines: list[bytes]) -> Batch | tuple[()]:
-        batch: list[AnswerEvent] = []
-        for line in lines:
-            if self._finished:
-                break
-            batch += self._read(line)
-        return tuple(batch)
-
-    def _read(self, raw: bytes) -> list[AnswerEvent]:
-        line = foreign_json.read(_lines, raw, what="a line of an answer")
+    def _read(self, frame: bytes) -> list[AnswerEvent]:
+        line = foreign_json.read(_lines, frame, what="a line of an answer")
         if line.error is not None:
             raise read_error(line.error, status=_STATUS_OF_A_STREAM)
-        batch = self._read_message(line.message or _Message(), line.logprobs or [])
+        batch = self._read_message(line.message or _Message(), line.logprobs)
         if line.done:
             batch.append(self._finish(line))
-            self._finished = True
         return batch
 
-    def _read_message(self, message: _Message, logprobs: list[SentLogprob]) -> list[AnswerEvent]:
+    def _end(self) -> NoReturn:
+        raise MalformedStream("truncated: the stream ended without done:true")
+
+    def _read_message(
+        self, message: _Message, logprobs: list[SentLogprob] | None
+    ) -> list[AnswerEvent]:
         batch: list[AnswerEvent] = []
         if message.thinking:
             batch.append(ReasoningDelta(message.thinking))
+        told: tuple[TokenLogprob, ...] = ()
         # Those of a line with nothing but thoughts are the thoughts' own: nobody asks for them.
-        told = read_logprobs(logprobs) if message.content or not message.thinking else ()
+        if logprobs and (message.content or not message.thinking):
+            told = read_logprobs(logprobs)
         if message.content or told:
             batch.append(TextDelta(message.content or "", told))
         for call in message.tool_calls or ():
@@ -185,13 +154,7 @@ def _usage(line: _Line) -> Usage | None:
 
 def decode_error(answer: FailedAnswer) -> UpstreamError:
     """The failure behind an answer that is no stream; its body is `{"error": "text"}`."""
-    try:
-        document = foreign_json.read(_documents, answer.body, what="an error")
-    except MalformedStream:
-        return unreadable_error(answer.body, status=answer.status)
-    if isinstance(document, dict) and "error" in document:
-        return read_error(document["error"], status=answer.status)
-    return unreadable_error(answer.body, status=answer.status)
+    return read_error_document(answer)
 
 
 def decode_models(body: bytes) -> tuple[str, ...]:

@@ -43,9 +43,9 @@ _EFFORTS: Final = {
     "low": Effort.LOW,
     "medium": Effort.MEDIUM,
     "high": Effort.HIGH,
-    "max": Effort.XHIGH,
+    "max": Effort.MAX,
 }
-_KEEP_ALIVE_CHARACTERS_MAX: Final = 64
+KEEP_ALIVE_CHARACTERS_MAX: Final = 64
 
 
 def read_generation(
@@ -83,7 +83,7 @@ def check_keep_alive(body: Fields) -> None:
     if isinstance(keep_alive, bool | list | dict):
         refuse_type("keep_alive", keep_alive, "a duration")
     if isinstance(keep_alive, str):
-        body.text("keep_alive", characters_max=_KEEP_ALIVE_CHARACTERS_MAX)
+        body.text("keep_alive", characters_max=KEEP_ALIVE_CHARACTERS_MAX)
 
 
 def _read_format(body: Fields, needs: dict[Feature, str]) -> JsonOutput | None:

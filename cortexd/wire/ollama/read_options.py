@@ -11,12 +11,20 @@ from cortexd.wire.fields import Fields
 from cortexd.wire.parsed_chat import OUTPUT_TOKENS_MAX, SEED_MAX, agree, read_stop
 
 TOP_K_MAX: Final = 2**31 - 1
+CONTEXT_TOKENS_MAX: Final = 2**31 - 1
+
+REPEAT_PENALTY_MIN: Final = 0.1
+"""Not zero, by which the server would divide."""
+REPEAT_PENALTY_MAX: Final = 10
 
 _TAKEN: Final = frozenset(
     {
         "frequency_penalty",
+        "min_p",
+        "num_ctx",
         "num_predict",
         "presence_penalty",
+        "repeat_penalty",
         "seed",
         "stop",
         "temperature",
@@ -25,8 +33,7 @@ _TAKEN: Final = frozenset(
     }
 )
 
-# Named so that `null` is taken, as it is for every known field. `num_ctx` is among them: without
-# room for it in the domain, a prompt for which the client asks for space would be cut in silence.
+# Named so that `null` is taken, as it is for every known field.
 _FOR_NOTHING: Final[dict[str, tuple[object, ...]]] = dict.fromkeys(
     (
         "draft_num_predict",
@@ -35,19 +42,16 @@ _FOR_NOTHING: Final[dict[str, tuple[object, ...]]] = dict.fromkeys(
         "logits_all",
         "low_vram",
         "main_gpu",
-        "min_p",
         "mirostat",
         "mirostat_eta",
         "mirostat_tau",
         "num_batch",
-        "num_ctx",
         "num_gpu",
         "num_keep",
         "num_thread",
         "numa",
         "penalize_newline",
         "repeat_last_n",
-        "repeat_penalty",
         "tfs_z",
         "typical_p",
         "use_mlock",
@@ -76,6 +80,7 @@ def read_sampling(body: Fields, needs: dict[Feature, str]) -> Sampling:
         ),
         top_p=options.number("top_p", low=0, high=1),
         top_k=options.integer("top_k", low=1, high=TOP_K_MAX),
+        min_p=options.number("min_p", low=0, high=1),
         max_output_tokens=agree(
             ("options.num_predict", _read_or_default(options, "num_predict", 1, OUTPUT_TOKENS_MAX)),
             ("max_tokens", body.integer("max_tokens", low=1, high=OUTPUT_TOKENS_MAX)),
@@ -84,6 +89,10 @@ def read_sampling(body: Fields, needs: dict[Feature, str]) -> Sampling:
         seed=_read_or_default(options, "seed", -SEED_MAX, SEED_MAX),
         frequency_penalty=options.number("frequency_penalty", low=-2, high=2),
         presence_penalty=options.number("presence_penalty", low=-2, high=2),
+        repeat_penalty=options.number(
+            "repeat_penalty", low=REPEAT_PENALTY_MIN, high=REPEAT_PENALTY_MAX
+        ),
+        context_tokens=options.integer("num_ctx", low=1, high=CONTEXT_TOKENS_MAX),
     )
     _note_needs(sampling, options, needs)
     return sampling
@@ -99,13 +108,16 @@ def _note_needs(sampling: Sampling, options: Fields, needs: dict[Feature, str]) 
     if sampling.temperature is not None and sampling.temperature > 1:
         is_option = options.members.get("temperature") is not None
         needs[Feature.HIGH_TEMPERATURE] = "options.temperature" if is_option else "temperature"
-    # A penalty of zero is none; zero is a seed like any other.
+    # A penalty of zero is none, as is one that divides by 1; zero is a seed like any other.
     wanted = (
         (sampling.top_k is not None, Feature.TOP_K, "top_k"),
+        (bool(sampling.min_p), Feature.MIN_P, "min_p"),
         (sampling.seed is not None, Feature.SEED, "seed"),
         (bool(sampling.stop), Feature.STOP, "stop"),
         (bool(sampling.frequency_penalty), Feature.PENALTIES, "frequency_penalty"),
         (bool(sampling.presence_penalty), Feature.PENALTIES, "presence_penalty"),
+        (sampling.repeat_penalty not in {None, 1}, Feature.REPEAT_PENALTY, "repeat_penalty"),
+        (sampling.context_tokens is not None, Feature.CONTEXT_SIZE, "num_ctx"),
     )
     for is_wanted, feature, name in wanted:
         if is_wanted:

@@ -26,7 +26,8 @@ def read_show_request(document: dict[str, object]) -> str:
     body = Fields(document)
     body.only(_TAKEN, _ASKS_FOR_NOTHING)
     body.flag("verbose", default=False)
-    model = read_model(body) or body.text("name", characters_max=MODEL_CHARACTERS_MAX)
+    name = body.text("name", characters_max=MODEL_CHARACTERS_MAX)
+    model = read_model(body) or name
     if not model:
         refuse("model", "is missing; it must be a model's name", MISSING)
     return model

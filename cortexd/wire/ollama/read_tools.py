@@ -29,7 +29,7 @@ from cortexd.wire.strict_json import dumps
 
 _KIND: Final = "function"
 _KIND_CHARACTERS_MAX: Final = 64
-_INDEX_MAX: Final = 2**31 - 1
+INDEX_MAX: Final = 2**31 - 1
 
 
 def read_tools(body: Fields) -> tuple[Tool, ...]:
@@ -71,7 +71,7 @@ def _read_tool_call(call: Fields, *, made_id: str) -> ToolCall:
     function = _read_function(call)
     # The order of the calls says what `index` does.
     function.only({"name", "arguments", "index"}, {})
-    function.integer("index", low=0, high=_INDEX_MAX)
+    function.integer("index", low=0, high=INDEX_MAX)
     return ToolCall(call_id or made_id, read_tool_name(function), _read_arguments(function))
 
 

@@ -17,6 +17,7 @@ _THINK: Final[Mapping[Effort, bool | str]] = {
     Effort.MEDIUM: True,
     Effort.HIGH: "high",
     Effort.XHIGH: "max",
+    Effort.MAX: "max",
 }
 
 
@@ -46,11 +47,14 @@ def _write_options(sampling: Sampling) -> dict[str, object]:
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,
+        "min_p": sampling.min_p,
         "num_predict": sampling.max_output_tokens,
         "stop": list(sampling.stop) or None,
         "seed": sampling.seed,
         "frequency_penalty": sampling.frequency_penalty,
         "presence_penalty": sampling.presence_penalty,
+        "repeat_penalty": sampling.repeat_penalty,
+        "num_ctx": sampling.context_tokens,
     }
     return {name: value for name, value in options.items() if value is not None}
 

@@ -35,7 +35,7 @@ INPUTS_MAX: Final = 2048
 DIMENSIONS_MAX: Final = 65_536
 
 _TAKEN: Final = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
-_WORD_CHARACTERS_MAX: Final = 512
+WORD_CHARACTERS_MAX: Final = 512
 
 
 @attrs.frozen
@@ -56,12 +56,12 @@ def read_embedding_request(document: dict[str, object]) -> ParsedEmbedding:
     model = read_model(body)
     if model is None:
         refuse("model", "is missing; name a model, or 'auto' for any", MISSING)
-    body.text("user", characters_max=_WORD_CHARACTERS_MAX)
+    body.text("user", characters_max=WORD_CHARACTERS_MAX)
     needs = {Feature.EMBEDDINGS: "model"}
     dimensions = body.integer("dimensions", low=1, high=DIMENSIONS_MAX)
     if dimensions is not None:
         needs[Feature.DIMENSIONS] = "dimensions"
-    encoding = body.text("encoding_format", characters_max=_WORD_CHARACTERS_MAX) or "float"
+    encoding = body.text("encoding_format", characters_max=WORD_CHARACTERS_MAX) or "float"
     if encoding not in {"float", "base64"}:
         refuse("encoding_format", f"must be float or base64, not {quoted(encoding)}", INVALID_VALUE)
     return ParsedEmbedding(

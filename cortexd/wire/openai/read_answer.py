@@ -21,13 +21,14 @@ from cortexd.domain.answer import (
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.usage import Usage
 from cortexd.wire import foreign_json
+from cortexd.wire.answer_decoder import AnswerDecoder
 from cortexd.wire.errors import MalformedStream, UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.openai.chunk import Choice, Chunk, Delta, GroqNotes
 from cortexd.wire.openai.rate_limit_headers import reset_s, told_wait_s
 from cortexd.wire.openai.tool_call_stream import ToolCallStream
 from cortexd.wire.sse import SseDecoder, SseEvent
-from cortexd.wire.upstream_failure import read_error, unreadable_error
+from cortexd.wire.upstream_failure import read_error, read_error_document
 
 _STATUS_OF_A_STREAM: Final = 200
 
@@ -50,59 +51,32 @@ class _ModelList(msgspec.Struct):
 
 
 _chunks: Final = msgspec.json.Decoder(Chunk)
-_documents: Final = msgspec.json.Decoder[object]()
 _model_lists: Final = msgspec.json.Decoder(_ModelList)
 
 
-class ChunkDecoder:
-    """Turns the body of a streamed answer into events.
+class ChunkDecoder(AnswerDecoder[SseEvent]):
+    """Reads answers that come in chunks.
 
-    `Finished` is held back until `[DONE]`, because the chunk with the usage may come after the one
-    with the finish reason. An error takes the events of its own read with it: as long as nothing
-    has been passed on, another worker can still answer.
+    `Finished` is held back until `[DONE]` or the end of the body, because the chunk with the usage
+    may come after the one with the finish reason.
     """
 
     def __init__(self, answer_id: str) -> None:
-        self._events = SseDecoder()
+        super().__init__(SseDecoder())
         self._calls = ToolCallStream(answer_id)
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
-        self._finished = False
 
-    @property
-    def finished(self) -> bool:
-        """Whether `Finished` has been given out; what the worker still sends is of no interest."""
-        return self._finished
-
-    def feed(self, data: bytes) -> Batch | tuple[()]:
-        """What these bytes bring, possibly nothing.
-
-        Errors: `MalformedStream`; `UpstreamError` for an error inside the stream.
-        """
-        batch: list[AnswerEvent] = []
-        for event in self._events.feed(data):
-            if self._finished:
-                break
-            batch += self._read(event)
-        return tuple(batch)
-
-    def close(self) -> Batch | tuple[()]:
-        """To be called at the clean end of the body: `Finished`, if it is still owed.
-
-        Errors: `MalformedStream` where the answer is not complete.
-        """
-        return () if self._finished else self._finish()
-
-    def _read(self, event: SseEvent) -> Batch | tuple[()]:
-        if event.data == "[DONE]":
-            return self._finish()
-        if not event.data:
+    def _read(self, frame: SseEvent) -> Batch | tuple[()]:
+        if frame.data == "[DONE]":
+            return self._end()
+        if not frame.data:
             return ()
-        chunk = foreign_json.read(_chunks, event.data, what="a chunk")
+        chunk = foreign_json.read(_chunks, frame.data, what="a chunk")
         if chunk.error is not None:
             raise read_error(chunk.error, status=_STATUS_OF_A_STREAM)
-        if event.event == "error":
-            raise read_error(event.data, status=_STATUS_OF_A_STREAM)
+        if frame.event == "error":
+            raise read_error(frame.data, status=_STATUS_OF_A_STREAM)
         if chunk.x_groq is not None:
             self._read_groq(chunk.x_groq)
         if chunk.usage is not None:
@@ -142,20 +116,19 @@ class ChunkDecoder:
         if groq.usage is not None:
             self._usage = groq.usage.read()
 
-    def _finish(self) -> Batch:
+    def _end(self) -> Batch:
         reason = self._reason
         if reason is None:
             raise MalformedStream("truncated: the stream ended without a finish_reason")
         if reason is FinishReason.STOP and self._calls:
             # OpenAI's own word where one particular function had to be called.
             reason = FinishReason.TOOL_CALLS
-        self._finished = True
         return (Finished(reason, self._usage),)
 
 
 def decode_error(answer: FailedAnswer) -> UpstreamError:
     """The failure behind an answer that is no stream: an error status, or a 200 with JSON."""
-    error = _decode_error(answer)
+    error = read_error_document(answer)
     if error.kind is not FailureKind.RATE_LIMITED or "retry-after" in answer.headers:
         return error
     if "retry-after-ms" in answer.headers:
@@ -165,19 +138,6 @@ def decode_error(answer: FailedAnswer) -> UpstreamError:
     if wait_s is None:
         wait_s = reset_s(answer.headers)
     return attrs.evolve(error, retry_after_s=wait_s)
-
-
-def _decode_error(answer: FailedAnswer) -> UpstreamError:
-    try:
-        document = foreign_json.read(_documents, answer.body, what="an error")
-    except MalformedStream:
-        return unreadable_error(answer.body, status=answer.status)
-    if isinstance(document, dict) and "error" in document:
-        return read_error(document["error"], status=answer.status)
-    # Older vLLM puts the members of the error at the top level.
-    if isinstance(document, dict) and document.get("object") == "error":
-        return read_error(document, status=answer.status)
-    return unreadable_error(answer.body, status=answer.status)
 
 
 def decode_models(body: bytes) -> tuple[str, ...]:

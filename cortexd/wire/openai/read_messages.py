@@ -75,8 +75,8 @@ _PART_KINDS: Final = {
 # `auto` is what happens without a level.
 _DETAILS: Final = {None: None, "auto": None, "low": "low", "high": "high"}
 
-_PARTS_MAX: Final = 1000
-_NAME_CHARACTERS_MAX: Final = 64
+PARTS_MAX: Final = 1000
+NAME_CHARACTERS_MAX: Final = 64
 
 
 def read_cache_hint(fields: Fields, name: str) -> None:
@@ -106,7 +106,7 @@ class MessagesReader:
         role = read_role(message, _ROLES)
         is_assistant = role is Role.ASSISTANT
         message.only(_ASSISTANT_TAKEN if is_assistant else _TAKEN, _FOR_NOTHING)
-        name = message.text("name", characters_max=_NAME_CHARACTERS_MAX) or None
+        name = message.text("name", characters_max=NAME_CHARACTERS_MAX) or None
         if name is not None:
             self._needs.setdefault(Feature.PARTICIPANT_NAMES, message.at("name"))
         parts = self._read_answer(message) if is_assistant else self._read_content(message, role)
@@ -161,7 +161,7 @@ class MessagesReader:
             refuse_type(path, content, "a string or a list of parts")
         return tuple(
             self._read_part(as_object(part, place), role)
-            for place, part in message.items("content", count_max=_PARTS_MAX)
+            for place, part in message.items("content", count_max=PARTS_MAX)
         )
 
     def _read_part(self, part: Fields, role: Role) -> Text | Image | ImageUrl:

@@ -86,9 +86,9 @@ _OUTPUT_MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     "json_schema": ("type", "json_schema"),
 }
 
-_NAME_CHARACTERS_MAX: Final = 512
+NAME_CHARACTERS_MAX: Final = 512
 _CHOICES_MAX: Final = 128
-_TOP_LOGPROBS_MAX: Final = 20
+TOP_LOGPROBS_MAX: Final = 20
 
 
 def read_chat_request(document: dict[str, object]) -> ParsedChat:
@@ -106,7 +106,7 @@ def read_chat_request(document: dict[str, object]) -> ParsedChat:
     if model is None:
         refuse("model", "is missing; name a model, or 'auto' for any", MISSING)
     for name in _NAMES_FOR_NOTHING:
-        body.text(name, characters_max=_NAME_CHARACTERS_MAX)
+        body.text(name, characters_max=NAME_CHARACTERS_MAX)
     read_cache_hint(body, "prompt_cache_options")
     choices = body.integer("n", low=1, high=_CHOICES_MAX)
     if choices not in {None, 1}:
@@ -226,7 +226,7 @@ def _read_effort(body: Fields, needs: dict[Feature, str]) -> Effort | None:
 
 def _read_top_logprobs(body: Fields, needs: dict[Feature, str]) -> int | None:
     wanted = body.flag("logprobs", default=False)
-    alternatives = body.integer("top_logprobs", low=0, high=_TOP_LOGPROBS_MAX) or 0
+    alternatives = body.integer("top_logprobs", low=0, high=TOP_LOGPROBS_MAX) or 0
     if not wanted:
         if alternatives:
             refuse("top_logprobs", "needs logprobs to be true", INVALID_VALUE)

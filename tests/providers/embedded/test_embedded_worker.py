@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
-from cortexd.domain.chat import ChatRequest, Role, text_message
+from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.ports import ChatProvider
@@ -120,6 +120,46 @@ async def test_system_prompt(
     first = body["messages"][0]["content"]
     assert first == ("Hi." if roles[0] is Role.SYSTEM else "Be kind.")
     assert body["repeat_penalty"] == 1.3
+
+
+async def test_sampling_beyond_the_dialect(
+    make_machine: Callable[..., "Machine"],
+    upstream: "Upstream",
+    listener: Path,
+    question: ChatRequest,
+) -> None:
+    """The words that llama.cpp adds to OpenAI's go out; a client's penalty wins over ours."""
+    machine = make_machine(repeat_penalty=1.3)
+    machine.address.publish(listener)
+    sampling = Sampling(top_k=40, min_p=0.0, repeat_penalty=1.0)
+
+    with pytest.raises(WorkerFailed):
+        await _answer(machine.worker, attrs.evolve(question, sampling=sampling))
+
+    body = msgspec.json.decode(upstream.received[0].body)
+    sent = {name: body[name] for name in ("top_k", "min_p", "repeat_penalty")}
+    assert sent == {"top_k": 40, "min_p": 0.0, "repeat_penalty": 1.0}
+
+
+async def test_an_engine_that_comes_back_elsewhere(
+    make_machine: Callable[..., "Machine"],
+    upstream: "Upstream",
+    listener: Path,
+    question: ChatRequest,
+) -> None:
+    """The next request goes to its new socket."""
+    machine = make_machine()
+    machine.address.publish(listener.with_name("gone.sock"))
+    with pytest.raises(WorkerFailed) as caught:
+        await _answer(machine.worker, question)
+    assert caught.value.kind is FailureKind.UNREACHABLE
+    machine.address.publish(listener)
+
+    for _ in range(2):
+        with pytest.raises(WorkerFailed):
+            await _answer(machine.worker, question)
+
+    assert len(upstream.received) == 2
 
 
 async def test_no_system_prompt(

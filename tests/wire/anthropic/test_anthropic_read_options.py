@@ -64,6 +64,7 @@ def test_choices_of_tools(
             True,
         ),
         ({"output_config": {"effort": "xhigh"}}, Effort.XHIGH, None, True),
+        ({"output_config": {"effort": "max"}}, Effort.MAX, None, True),
         (
             {"thinking": {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}},
             None,
@@ -173,7 +174,7 @@ def test_two_tools_of_one_name_are_refused(refused_at: "RefusedAt") -> None:
             "thinking",
             UNSUPPORTED,
         ),
-        ({"output_config": {"effort": "max"}}, "output_config.effort", UNSUPPORTED),
+        ({"output_config": {"effort": "minimal"}}, "output_config.effort", UNSUPPORTED),
         ({"output_config": {"effort": 1}}, "output_config.effort", INVALID_TYPE),
         ({"output_config": {"task_budget": 1}}, "output_config.task_budget", UNSUPPORTED),
         ({"output_config": {"format": {"type": "text"}}}, "output_config.format.type", UNSUPPORTED),

@@ -237,6 +237,7 @@ def test_a_schema_for_the_answer() -> None:
         (Effort.MEDIUM, "medium"),
         (Effort.HIGH, "high"),
         (Effort.XHIGH, "xhigh"),
+        (Effort.MAX, "max"),
     ],
 )
 def test_newer_models_take_an_effort(model: str, effort: Effort, word: str) -> None:
@@ -266,6 +267,7 @@ def test_newer_models_take_an_effort(model: str, effort: Effort, word: str) -> N
         (Effort.HIGH, None, 24_576, MAX_TOKENS_DEFAULT + 24_576),
         (Effort.MEDIUM, 20_000, 8192, 20_000),
         (Effort.XHIGH, 20_000, 19_999, 20_000),
+        (Effort.MAX, None, 24_576, MAX_TOKENS_DEFAULT + 24_576),
         (Effort.HIGH, 1025, 1024, 1025),
         (Effort.LOW, 1024, None, 1024),
     ],

@@ -206,6 +206,7 @@ def test_json_output(output: JsonOutput, sent: dict[str, object]) -> None:
         (Effort.MEDIUM, None, {"type": "enabled", "token_budget": 8192}),
         (Effort.HIGH, None, {"type": "enabled"}),
         (Effort.XHIGH, None, {"type": "enabled"}),
+        (Effort.MAX, None, {"type": "enabled"}),
         (None, 2000, {"type": "enabled", "token_budget": 2000}),
     ],
 )

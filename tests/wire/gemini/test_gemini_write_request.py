@@ -252,6 +252,7 @@ def test_json_output(output: JsonOutput, config: dict[str, object]) -> None:
         (Effort.MEDIUM, None, {"thinkingBudget": 8192, "includeThoughts": True}),
         (Effort.HIGH, None, {"thinkingBudget": 24576, "includeThoughts": True}),
         (Effort.XHIGH, None, {"thinkingBudget": 24576, "includeThoughts": True}),
+        (Effort.MAX, None, {"thinkingBudget": 24576, "includeThoughts": True}),
         (None, 2000, {"thinkingBudget": 2000, "includeThoughts": True}),
     ],
 )

@@ -41,6 +41,7 @@ def _written(model: str = "qwen/qwen3-32b", **fields: Any) -> dict[str, object]:
         (Effort.LOW, {"reasoning_effort": "low", "reasoning_format": "parsed"}),
         (Effort.HIGH, {"reasoning_effort": "high", "reasoning_format": "parsed"}),
         (Effort.XHIGH, {"reasoning_effort": "high", "reasoning_format": "parsed"}),
+        (Effort.MAX, {"reasoning_effort": "high", "reasoning_format": "parsed"}),
     ],
 )
 def test_reasoning(effort: Effort | None, written: dict[str, object]) -> None:
@@ -49,10 +50,11 @@ def test_reasoning(effort: Effort | None, written: dict[str, object]) -> None:
     assert {name: body[name] for name in body if name.startswith("reasoning")} == written
 
 
-def test_a_number_of_tokens_is_an_effort() -> None:
+@pytest.mark.parametrize(("tokens", "word"), [(1024, "low"), (8192, "medium"), (10_000, "high")])
+def test_a_number_of_tokens_is_an_effort(tokens: int, word: str) -> None:
     """Groq has no word for the number."""
-    body = _written(thinking_tokens_max=10_000)
-    assert (body["reasoning_effort"], body["reasoning_format"]) == ("high", "parsed")
+    body = _written(thinking_tokens_max=tokens)
+    assert (body["reasoning_effort"], body["reasoning_format"]) == (word, "parsed")
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "openai/gpt-oss-120b"])

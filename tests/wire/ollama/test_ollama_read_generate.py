@@ -130,7 +130,7 @@ def test_what_is_not_served_is_refused_by_name(name: str) -> None:
         ({"images": PNG}, "images"),
         ({"images": ["data:image/png;base64," + PNG]}, "images[0]"),
         ({"images": [PNG] * 101}, "images"),
-        ({"options": {"num_ctx": 1}}, "options.num_ctx"),
+        ({"options": {"num_gpu": 1}}, "options.num_gpu"),
         ({"stream": 1}, "stream"),
     ],
 )

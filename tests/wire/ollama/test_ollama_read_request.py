@@ -47,11 +47,14 @@ def test_everything_beside_the_messages() -> None:
             "temperature": 1.5,
             "top_p": 1,
             "top_k": 40,
+            "min_p": 0.05,
+            "num_ctx": 8192,
             "num_predict": 7,
             "stop": ["x", "y"],
             "seed": 0,
             "frequency_penalty": -2,
             "presence_penalty": 2.0,
+            "repeat_penalty": 1.1,
         },
     }
     assert read_chat_request(document) == ParsedChat(
@@ -62,11 +65,14 @@ def test_everything_beside_the_messages() -> None:
                 temperature=1.5,
                 top_p=1.0,
                 top_k=40,
+                min_p=0.05,
                 max_output_tokens=7,
                 stop=("x", "y"),
                 seed=0,
                 frequency_penalty=-2.0,
                 presence_penalty=2.0,
+                repeat_penalty=1.1,
+                context_tokens=8192,
             ),
             output=JsonOutput(schema=SCHEMA),
             effort=Effort.HIGH,
@@ -74,9 +80,12 @@ def test_everything_beside_the_messages() -> None:
             needs={
                 Feature.HIGH_TEMPERATURE: "options.temperature",
                 Feature.TOP_K: "options.top_k",
+                Feature.MIN_P: "options.min_p",
                 Feature.SEED: "options.seed",
                 Feature.STOP: "options.stop",
                 Feature.PENALTIES: "options.frequency_penalty",
+                Feature.REPEAT_PENALTY: "options.repeat_penalty",
+                Feature.CONTEXT_SIZE: "options.num_ctx",
                 Feature.JSON_SCHEMA: "format",
                 Feature.REASONING: "think",
                 Feature.LOGPROBS: "logprobs",
@@ -105,6 +114,7 @@ def test_everything_beside_the_messages() -> None:
             {"options": {"frequency_penalty": 0, "presence_penalty": 0.0}},
             Sampling(frequency_penalty=0.0, presence_penalty=0.0),
         ),
+        ({"options": {"min_p": 0, "repeat_penalty": 1}}, Sampling(min_p=0.0, repeat_penalty=1.0)),
     ],
 )
 def test_other_ways_to_say_it(fields: dict[str, object], sampling: Sampling) -> None:
@@ -127,7 +137,7 @@ def test_a_high_temperature_at_the_top_level() -> None:
         ("low", Effort.LOW),
         ("medium", Effort.MEDIUM),
         ("high", Effort.HIGH),
-        ("max", Effort.XHIGH),
+        ("max", Effort.MAX),
     ],
 )
 def test_the_levels_of_thinking(think: object, effort: Effort) -> None:
@@ -234,7 +244,7 @@ def test_what_is_not_served_is_refused_by_name(name: str, value: object) -> None
     assert (refusal.param, refusal.code) == (name, "unsupported_parameter")
 
 
-@pytest.mark.parametrize("name", ["num_ctx", "min_p", "api_base", "num_gpu", "max_tokens"])
+@pytest.mark.parametrize("name", ["num_gpu", "repeat_last_n", "api_base", "max_tokens"])
 def test_an_option_that_is_not_served_is_refused_by_name(name: str) -> None:
     """The allow-list holds inside `options`, too."""
     refusal = _refusal(options={name: 1})
@@ -268,6 +278,9 @@ WRONG_OPTIONS: dict[str, list[object]] = {
     "temperature": [-0.1, 2.1, "1", True],
     "top_p": [-0.1, 1.1, "1", True],
     "top_k": [0, -1, 2**31, 1.5, "1", True],
+    "min_p": [-0.1, 1.1, "1", True],
+    "num_ctx": [0, -1, 2**31, 1.5, "1", True],
+    "repeat_penalty": [0, -1, 10.1, "1", True],
     "num_predict": [0, -2, 2**31, 1.5, -1.0, "1", True],
     "stop": ["x", [""], ["a"] * 5, [1], ["x" * 1025]],
     "seed": [1.5, "1", True],

@@ -52,11 +52,14 @@ EVERYTHING = ChatRequest(
         temperature=1.5,
         top_p=0.5,
         top_k=4,
+        min_p=0.0,
         max_output_tokens=7,
         stop=("a",),
         seed=0,
         frequency_penalty=-1.0,
         presence_penalty=1.0,
+        repeat_penalty=1.0,
+        context_tokens=8192,
     ),
     tools=(Tool("see", "looks", SCHEMA), Tool("hear")),
     output=JsonOutput(schema=SCHEMA, name="n", strict=True),
@@ -90,11 +93,14 @@ def test_everything_has_its_place() -> None:
             "temperature": 1.5,
             "top_p": 0.5,
             "top_k": 4,
+            "min_p": 0.0,
             "num_predict": 7,
             "stop": ["a"],
             "seed": 0,
             "frequency_penalty": -1.0,
             "presence_penalty": 1.0,
+            "repeat_penalty": 1.0,
+            "num_ctx": 8192,
         },
         "tools": [
             {
@@ -136,6 +142,7 @@ def test_nothing_asked_is_nothing_sent() -> None:
         (Effort.MEDIUM, True),
         (Effort.HIGH, "high"),
         (Effort.XHIGH, "max"),
+        (Effort.MAX, "max"),
     ],
 )
 def test_each_effort_has_a_word(effort: Effort, think: object) -> None:

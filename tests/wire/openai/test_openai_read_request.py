@@ -1,10 +1,13 @@
+from typing import get_args
+
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
+from openai.types.shared import ReasoningEffort
 
-from cortexd.domain.chat import ChatRequest, Message, Role, Sampling, Text, text_message
+from cortexd.domain.chat import ChatRequest, Effort, Message, Role, Sampling, Text, text_message
 from cortexd.domain.errors import RequestRefused
 from cortexd.domain.feature import Feature
 from cortexd.wire.openai.read_request import read_chat_request
@@ -204,11 +207,20 @@ WRONG: dict[str, list[object]] = {
     "tool_choice": ["required", "any", 1, [], True, ""],
     "parallel_tool_calls": ["true", 1, {}],
     "response_format": ["text", 1, []],
-    "reasoning_effort": ["max", "LOW", 1, True, {}],
+    "reasoning_effort": ["most", "LOW", 1, True, {}],
     "prompt_cache_key": [1, "x" * 513],
     "prompt_cache_options": [1, "explicit"],
     "stream_options": [1, "x", [1], {"include_usage": True}],
 }
+
+
+def test_each_effort_of_the_official_client_is_known() -> None:
+    """By its own word."""
+    words = get_args(get_args(ReasoningEffort)[0])
+    assert "max" in words
+    for word in words:
+        request = read_chat_request({**SMALLEST, "reasoning_effort": word}).request
+        assert request.effort is Effort(word)
 
 
 @pytest.mark.parametrize("name", WRONG)

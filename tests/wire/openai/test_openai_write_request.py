@@ -94,6 +94,7 @@ def test_the_limit_goes_by_the_name_it_is_given() -> None:
     [
         ({"effort": Effort.NONE}, {"reasoning_effort": "none"}),
         ({"effort": Effort.XHIGH}, {"reasoning_effort": "xhigh"}),
+        ({"effort": Effort.MAX}, {"reasoning_effort": "max"}),
         ({"thinking_tokens_max": 2048}, {"reasoning_effort": "low"}),
         ({"thinking_tokens_max": 2049}, {"reasoning_effort": "medium"}),
         ({"thinking_tokens_max": 8193}, {"reasoning_effort": "high"}),
