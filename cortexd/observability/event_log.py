@@ -13,6 +13,7 @@ from cortexd.domain.events import (
     WorkerStatusChanged,
     WorkerUnregistered,
 )
+from cortexd.domain.usage import Usage
 
 _NAMES: dict[type[Any], str] = {
     ExchangeEnded: "exchange ended",
@@ -21,6 +22,9 @@ _NAMES: dict[type[Any], str] = {
     WorkerUnregistered: "worker unregistered",
 }
 
+# `attrs.asdict` finds them out anew for each event, and there is one for each request.
+_FIELDS = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in _NAMES}
+
 _DECIMALS = 6
 
 log = structlog.get_logger("cortexd")
@@ -28,10 +32,13 @@ log = structlog.get_logger("cortexd")
 
 def log_event(event: Event) -> None:
     """Write the event's line; for an exchange that is its one canonical line."""
-    log.info(_NAMES[type(event)], **attrs.asdict(event, value_serializer=_plain))
+    fields = {name: _plain(getattr(event, name)) for name in _FIELDS[type(event)]}
+    log.info(_NAMES[type(event)], **fields)
 
 
-def _plain(_owner: object, _field: object, value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DECIMALS)
     if isinstance(value, Enum):
         return value.value
-    return round(value, _DECIMALS) if isinstance(value, float) else value
+    return attrs.asdict(value) if isinstance(value, Usage) else value

@@ -3,6 +3,8 @@
 Why here: outermost, so that no other layer can end an exchange unseen.
 """
 
+import math
+
 import trio
 
 from cortexd.domain.errors import (
@@ -34,20 +36,26 @@ class AccountingLayer:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer the exchange, then account for it, however it ended."""
         started_at = trio.current_time()
-        outcome = Outcome.FAILED
+        outcome: Outcome | None = None
         try:
             await self._inner(exchange)
             outcome = Outcome.SERVED
         except CortexError as error:
             outcome = _OUTCOMES.get(type(error), Outcome.FAILED)
             raise
-        except trio.Cancelled:
-            # From outside the pipeline a cancellation means one thing: nobody listens any more.
-            outcome = Outcome.CLIENT_LEFT
-            raise
         finally:
+            if outcome is None:
+                outcome = Outcome.CLIENT_LEFT if _is_cancelled() else Outcome.FAILED
             exchange.outcome = outcome
             self._emit(_ended(exchange, outcome, started_at, trio.current_time()))
+
+
+def _is_cancelled() -> bool:
+    """Whether nobody listens any more: from outside the pipeline that is what a cancellation means.
+
+    What is raised does not tell: a nursery on the way, such as that of a connect, wraps it.
+    """
+    return trio.current_effective_deadline() == -math.inf
 
 
 def _ended(exchange: Exchange, outcome: Outcome, started_at: float, now: float) -> ExchangeEnded:

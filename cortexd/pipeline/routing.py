@@ -10,7 +10,6 @@ from itertools import count
 from cortexd.actors.published import Published
 from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.errors import NoWorkerAvailable, RequestRefused
-from cortexd.domain.ids import WorkerName
 from cortexd.domain.request import ModelRequest
 from cortexd.domain.worker import WorkerStatus
 from cortexd.pipeline.exchange import ChatService, Choice, Exchange
@@ -37,6 +36,7 @@ class RoutingLayer:
         self._aliases = aliases
         self._retry_after_s = retry_after_s
         self._turns = count()
+        self._directory = _Directory(view.value)
 
     async def __call__(self, exchange: Exchange) -> None:
         """Route the exchange. Raises `RequestRefused` (404) or `NoWorkerAvailable`."""
@@ -44,20 +44,15 @@ class RoutingLayer:
         await self._inner(exchange)
 
     def _choose(self, request: ModelRequest) -> tuple[Choice, ...]:
-        model, view = request.model, self._view.value
-        members = {member.worker.name: member for member in view.members}
-        serves = [Serves(name, member.models) for name, member in members.items()]
-        tiers = resolve(model, serves, aliases=self._aliases)
-        if members and _is_unknown(model, tiers):
-            raise _model_not_found(model, serves, self._aliases)
-        features = {
-            name: member.worker.provider.info().features for name, member in members.items()
-        }
-        tiers = able(request.needs, tiers, features)
+        if self._directory.view is not self._view.value:
+            self._directory = _Directory(self._view.value)
+        model, directory = request.model, self._directory
+        tiers = resolve(model, directory.serves, aliases=self._aliases)
+        if directory.members and _is_unknown(model, tiers):
+            raise _model_not_found(model, directory.serves, self._aliases)
+        tiers = able(request.needs, tiers, directory.features)
         turn = next(self._turns)
-        choices = tuple(
-            choice for tier in tiers for choice in _ordered(tier, members, view, turn=turn)
-        )
+        choices = tuple(choice for tier in tiers for choice in _ordered(tier, directory, turn=turn))
         if not choices:
             raise NoWorkerAvailable(
                 f"no worker that serves {model or 'a chat'!r} is available now; "
@@ -67,24 +62,31 @@ class RoutingLayer:
         return choices
 
 
+class _Directory:
+    """What is looked up in a view for every request; made once for each view."""
+
+    def __init__(self, view: PoolView) -> None:
+        self.view = view
+        self.members = {member.worker.name: member for member in view.members}
+        self.serves = [Serves(name, member.models) for name, member in self.members.items()]
+        self.features = {
+            name: member.worker.provider.info().features for name, member in self.members.items()
+        }
+
+
 def _is_unknown(model: str | None, tiers: tuple[tuple[Candidate, ...], ...]) -> bool:
     """Whether the client named a model, and nobody lists it."""
     return not tiers and model not in {None, ANY_MODEL}
 
 
-def _ordered(
-    tier: tuple[Candidate, ...],
-    members: Mapping[WorkerName, PoolMember],
-    view: PoolView,
-    *,
-    turn: int,
-) -> list[Choice]:
+def _ordered(tier: tuple[Candidate, ...], directory: _Directory, *, turn: int) -> list[Choice]:
     models = {candidate.worker: candidate.model for candidate in tier}
+    members = directory.members
     choices: list[Choice] = []
     # Those nobody has checked yet are worth a try, after those known to be well.
     for status in (WorkerStatus.AVAILABLE, WorkerStatus.UNKNOWN):
         equals = [members[name] for name in models if members[name].health.status is status]
-        names = order(view.strategy, [_load(member) for member in equals], turn=turn)
+        names = order(directory.view.strategy, [_load(member) for member in equals], turn=turn)
         choices += [Choice(members[name].worker, models[name]) for name in names]
     return choices
 

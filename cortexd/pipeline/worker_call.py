@@ -17,6 +17,7 @@ from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.request import TokenCountRequest
 from cortexd.pipeline.exchange import Choice, Exchange
+from cortexd.pipeline.patience import Patience
 from cortexd.policy.token_estimate import estimate_input_tokens
 
 T = TypeVar("T")
@@ -53,22 +54,15 @@ class WorkerCall:
                 await self._pass_on(exchange, (counted, Finished(FinishReason.STOP)))
 
     async def _chat(self, exchange: Exchange, choice: Choice, request: ChatRequest) -> None:
-        settings = choice.worker.settings
-        ends_at = trio.current_time() + settings.total_seconds
-        with trio.CancelScope() as patience:
-            waiting_for = f"first token (limit {settings.first_token_seconds:g} s)"
-            patience.deadline = min(ends_at, trio.current_time() + settings.first_token_seconds)
+        patience = Patience(choice.worker.settings)
+        with patience.scope:
             async with choice.worker.provider.open_chat(request, model=choice.model) as stream:
                 async for events in stream:
-                    # While the client is being written to, the worker's patience is not tried.
-                    patience.deadline = ends_at
+                    patience.pause()
                     await self._pass_on(exchange, events)
-                    waiting_for = f"next token (limit {settings.idle_seconds:g} s)"
-                    patience.deadline = min(ends_at, trio.current_time() + settings.idle_seconds)
-        if patience.cancelled_caught:
-            if trio.current_time() >= ends_at:
-                waiting_for = f"end of the answer (limit {settings.total_seconds:g} s)"
-            raise _timed_out(choice, waiting_for)
+                    patience.resume()
+        if patience.scope.cancelled_caught:
+            raise _timed_out(choice, patience.waiting_for)
 
     @staticmethod
     async def _pass_on(exchange: Exchange, events: Batch) -> None:

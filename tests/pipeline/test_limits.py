@@ -166,3 +166,28 @@ async def test_usage_and_times_are_accounted(
     assert (ended.worker, ended.first_token_s, ended.duration_s) == ("a", 2.0, 3.0)
     assert ended.usage is not None
     assert (ended.usage.input_tokens, ended.usage.output_tokens) == (3, 2)
+
+
+async def test_a_client_that_leaves_inside_a_nursery_is_no_failure(
+    make_bench: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Such as that of a connect, which wraps the cancellation into a group."""
+    bench = make_bench(["x"])
+    exchange = bench.exchange()
+
+    class Nested:
+        """A client whose way down leads through a nursery."""
+
+        async def send(self, events: object) -> None:
+            """Wait for ever, twice."""
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                await trio.sleep_forever()
+
+    exchange.downstream = Nested()
+    with trio.move_on_after(1):
+        await bench.service(exchange)
+
+    assert exchange.outcome is Outcome.CLIENT_LEFT
+    assert [ended.outcome for ended in bench.ended()] == [Outcome.CLIENT_LEFT]
+    assert bench.idle()

@@ -21,10 +21,16 @@ CHAT = ChatRequest(model=None, messages=(text_message(Role.USER, "12345678"),))
 EMBEDDING = EmbeddingRequest(model=None, texts=("a", "bcd"), needs={Feature.EMBEDDINGS: "model"})
 
 
+def _make_plain(bench: Any) -> None:
+    """The first worker can do nothing but chat."""
+    bench.workers[0].features = frozenset({Feature.CHAT})
+    bench.view.publish(attrs.evolve(bench.view.value))
+
+
 async def test_a_request_goes_to_a_worker_that_is_able(make_bench: Any) -> None:
     """Past a better one that is not."""
     bench = make_bench(["one"], ["two"])
-    bench.workers[0].features = frozenset({Feature.CHAT})
+    _make_plain(bench)
     exchange = bench.exchange()
     exchange.request = attrs.evolve(CHAT, needs={Feature.TOOLS: "tools"})
     await bench.service(exchange)
@@ -35,7 +41,7 @@ async def test_a_request_goes_to_a_worker_that_is_able(make_bench: Any) -> None:
 async def test_what_nobody_can_do_is_refused_with_the_field(make_bench: Any) -> None:
     """Before anybody is asked, and also where the able worker is unknown to the model."""
     bench = make_bench(["one"])
-    bench.workers[0].features = frozenset({Feature.CHAT})
+    _make_plain(bench)
     exchange = bench.exchange()
     exchange.request = attrs.evolve(CHAT, needs={Feature.TOOLS: "tools"})
     with pytest.raises(RequestRefused) as caught:
@@ -52,7 +58,7 @@ async def test_an_able_worker_that_is_down_is_no_reason_to_change_the_request(
     bench = make_bench(
         ["one"], ["two"], statuses=[WorkerStatus.AVAILABLE, WorkerStatus.UNAVAILABLE]
     )
-    bench.workers[0].features = frozenset({Feature.CHAT})
+    _make_plain(bench)
     exchange = bench.exchange()
     exchange.request = attrs.evolve(CHAT, needs={Feature.TOOLS: "tools"})
     with pytest.raises(NoWorkerAvailable):

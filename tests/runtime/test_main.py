@@ -85,7 +85,7 @@ def test_a_tree_that_gives_up_ends_the_process_with_1(config: Path) -> None:
     *_, gave_up, stopped = ended.stderr.splitlines()
     assert "the supervision tree gave up" in gave_up
     assert "gave up on child 'doomed'" in gave_up
-    assert '"exit_code": 1' in stopped
+    assert '"exit_code":1' in stopped
 
 
 def test_a_state_folder_that_cannot_be_made_is_named(config: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ _TAKEN: Final = frozenset(
 )
 
 # Named so that `null` is taken, as it is for every known field.
-_FOR_NOTHING: Final[dict[str, tuple[object, ...]]] = dict.fromkeys(
+OPTIONS_NOT_SERVED: Final[dict[str, tuple[object, ...]]] = dict.fromkeys(
     (
         "draft_num_predict",
         "embedding_only",
@@ -72,7 +72,7 @@ def read_sampling(body: Fields, needs: dict[Feature, str]) -> Sampling:
     contradict it.
     """
     options = body.nested("options") or Fields({}, "options")
-    options.only(_TAKEN, _FOR_NOTHING)
+    options.only(_TAKEN, OPTIONS_NOT_SERVED)
     sampling = Sampling(
         temperature=agree(
             ("options.temperature", options.number("temperature", low=0, high=2)),
@@ -101,7 +101,7 @@ def read_sampling(body: Fields, needs: dict[Feature, str]) -> Sampling:
 def refuse_options(body: Fields) -> None:
     """Refuse any option, where a request has nothing that one could change."""
     options = body.nested("options") or Fields({}, "options")
-    options.only((), _FOR_NOTHING | dict.fromkeys(_TAKEN, ()))
+    options.only((), OPTIONS_NOT_SERVED | dict.fromkeys(_TAKEN, ()))
 
 
 def _note_needs(sampling: Sampling, options: Fields, needs: dict[Feature, str]) -> None:

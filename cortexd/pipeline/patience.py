@@ -1,0 +1,53 @@
+"""How long one attempt may wait for its worker: for the first token, between tokens, and in all.
+
+Only the worker's time counts, not the client's: while a batch is written, the timer stands still.
+"""
+
+from typing import Final
+
+import trio
+
+from cortexd.domain.worker import WorkerSettings
+
+CLIENT_S_MAX: Final = 60.0
+"""How long a client surely does not take for a batch: the host gives up on it sooner."""
+
+COARSE_S: Final = 3.0
+"""By how much a limit of more than CLIENT_S_MAX may be overrun.
+
+Moving Trio's timers twice for each piece costs as much as decoding it; with this much room they are
+moved every few seconds.
+"""
+
+
+class Patience:
+    """The timer of one attempt; its `scope` is cancelled when time is up."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        now = trio.current_time()
+        self._ends_at = now + settings.total_seconds
+        self._idle_s = settings.idle_seconds
+        self._coarse_s = COARSE_S if settings.idle_seconds >= CLIENT_S_MAX else 0.0
+        self._idle_text = f"next token (limit {settings.idle_seconds:g} s)"
+        self._total_text = f"end of the answer (limit {settings.total_seconds:g} s)"
+        self._waiting_for = f"first token (limit {settings.first_token_seconds:g} s)"
+        self.scope = trio.CancelScope(
+            deadline=min(self._ends_at, now + settings.first_token_seconds)
+        )
+
+    def pause(self) -> None:
+        """The worker has delivered; now the client is written to."""
+        if self.scope.deadline < trio.current_time() + CLIENT_S_MAX:
+            self.scope.deadline = self._ends_at
+
+    def resume(self) -> None:
+        """It is the worker's turn again."""
+        self._waiting_for = self._idle_text
+        due = trio.current_time() + self._idle_s
+        if not due <= self.scope.deadline <= due + self._coarse_s:
+            self.scope.deadline = min(self._ends_at, due + self._coarse_s)
+
+    @property
+    def waiting_for(self) -> str:
+        """What did not come in time."""
+        return self._total_text if trio.current_time() >= self._ends_at else self._waiting_for
