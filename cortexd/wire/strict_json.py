@@ -48,6 +48,8 @@ def dumps(document: object) -> bytes:
     Ollama client, for one, splits its lines there.
     """
     encoded = msgspec.json.encode(document)
+    if encoded.isascii():
+        return encoded
     for raw, escape in _LINE_ENDS:
         encoded = encoded.replace(raw, escape)
     return encoded

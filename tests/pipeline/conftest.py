@@ -1,8 +1,8 @@
 """Workers that do as they are told, and a client that keeps what it gets."""
 
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import TypeAlias
 
 import attrs
@@ -91,11 +91,12 @@ class FakeWorker:
     async def _open(self) -> AsyncIterator[ChatStream]:
         self.opened += 1
         try:
-            yield self._stream()
+            async with aclosing(self._stream()) as stream:
+                yield stream
         finally:
             self.closed += 1
 
-    async def _stream(self) -> AsyncIterator[Batch]:
+    async def _stream(self) -> AsyncGenerator[Batch, None]:
         for step in self.steps:
             if isinstance(step, FailureKind):
                 raise WorkerFailed(self.name, step, "as told")

@@ -9,6 +9,8 @@ import trio
 from cortexd.providers.transport.reasons import reason
 
 READ_BYTES_MAX: Final = 64 * 1024
+PIECE_BYTES: Final = 8 * 1024
+"""What the next piece of a stream surely fits into."""
 
 
 class ConnectionLost(Exception):
@@ -30,7 +32,8 @@ class Connection:
         self._stream = stream
         self._is_plain = isinstance(stream, trio.SocketStream)
         self._socket = socket
-        self._has_more = False
+        self._descriptor = socket.fileno()
+        self._room = PIECE_BYTES
         self._poll = select.poll()
         self._poll.register(socket.fileno(), select.POLLIN)
 
@@ -65,21 +68,22 @@ class Connection:
         """As Trio's own reading, but it waits first: a stream is rarely there before it is asked.
 
         A read that brought less than it had room for has emptied the socket, and to find that out
-        once more would cost a system call and an exception for each piece.
+        once more would cost a system call and an exception for each piece. Room is given as it is
+        needed: most of what a read costs is to make it.
         """
         while True:
-            if self._socket.fileno() == -1:
+            if self._descriptor < 0:
                 raise trio.ClosedResourceError("it has been closed here")
-            if self._has_more:
-                await trio.lowlevel.checkpoint()
+            if self._room == PIECE_BYTES:
+                await trio.lowlevel.wait_readable(self._descriptor)
             else:
-                await trio.lowlevel.wait_readable(self._socket)
+                await trio.lowlevel.checkpoint()
             try:
-                data = os.read(self._socket.fileno(), READ_BYTES_MAX)
+                data = os.read(self._descriptor, self._room)
             except BlockingIOError:
-                self._has_more = False
+                self._room = PIECE_BYTES
                 continue
-            self._has_more = len(data) == READ_BYTES_MAX
+            self._room = READ_BYTES_MAX if len(data) == self._room else PIECE_BYTES
             return data
 
     def has_input(self) -> bool:
@@ -95,4 +99,5 @@ class Connection:
         There is no good-bye of TLS: sending it could wait for a peer that does not read, and it
         matters to nobody, as each request says itself how long it is.
         """
+        self._descriptor = -1
         self._socket.close()
