@@ -5,7 +5,7 @@ has sent in the request itself: who reads it further in reads the one that the c
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cortexd.http.doors.request_headers import read_request_id
@@ -34,12 +34,13 @@ class RequestIds:
         own = (NAME, self._id_of(scope["headers"]))
         others = [header for header in scope["headers"] if header[0] != NAME]
 
-        async def send_with_id(message: Message) -> None:
+        # Not a coroutine of its own: it would be one more for each piece of a stream.
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 if all(name != NAME for name, _ in headers):
                     message = {**message, "headers": [*headers, own]}
-            await send(message)
+            return send(message)
 
         await self._app({**scope, "headers": [*others, own]}, receive, send_with_id)
 

@@ -153,16 +153,16 @@ class Http11(H11Protocol):
 
     async def stream_send(self, event: Event) -> None:
         """Send a part of the response."""
-        if isinstance(event, Response) and self._is_last_response:
-            others = [header for header in event.headers if header[0] != b"connection"]
-            headers = [*others, (b"connection", b"close")]
-            event = Response(event.stream_id, headers=headers, status_code=event.status_code)
-        if isinstance(event, Response):
-            self._chunks = self._is_chunked(event)
         if isinstance(event, Body) and self._chunks:
             # What h11 would make of it, at a tenth of the cost: a stream is thousands of pieces.
             await self.send(RawData(b"%x\r\n%b\r\n" % (len(event.data), event.data)))
             return
+        if isinstance(event, Response):
+            self._chunks = self._is_chunked(event)
+            if self._is_last_response:
+                others = [header for header in event.headers if header[0] != b"connection"]
+                headers = [*others, (b"connection", b"close")]
+                event = Response(event.stream_id, headers=headers, status_code=event.status_code)
         await super().stream_send(event)
 
     def _is_chunked(self, response: Response) -> bool:
