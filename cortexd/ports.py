@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 
 from cortexd.domain.answer import Batch, Embedded
 from cortexd.domain.chat import ChatRequest
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo
@@ -61,6 +62,10 @@ class ChatProvider(Protocol):
 
     async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
         """How many tokens the prompt has; `None` from a worker that has no means to tell."""
+        ...
+
+    def connections(self) -> ConnectionStatistics | None:
+        """How its connections stand; `None` for a worker that needs none."""
         ...
 
     async def aclose(self) -> None:

@@ -37,7 +37,8 @@ class WorkerFailed(CortexError):
     """A worker gave no answer, or broke one off.
 
     `detail` is for the operator's log and may quote whatever the upstream sent. Where the kind is
-    REFUSED, `status` is the upstream's own, and `told` its sentence for the client, if it had one.
+    REFUSED, `status` is the upstream's own, `told` its sentence for the client, if it had one, and
+    `code` the word for it, if there is one.
     """
 
     worker: WorkerName
@@ -46,6 +47,7 @@ class WorkerFailed(CortexError):
     retry_after_s: float | None = None
     status: int | None = None
     told: str | None = None
+    code: str | None = None
 
     @property
     def message(self) -> str:  # type: ignore[override]  # derived here, stored in the siblings

@@ -87,7 +87,7 @@ def _describe_failure(failure: WorkerFailed, message: str) -> ErrorAnswer:
     consequence = failure.kind.value
     if failure.kind is FailureKind.REFUSED:
         status = failure.status if failure.status in _PASSED_ON else consequence.status
-        return ErrorAnswer(status=status, code=consequence.code, message=message)
+        return ErrorAnswer(status=status, code=failure.code or consequence.code, message=message)
     return ErrorAnswer(
         status=consequence.status,
         code=consequence.code,

@@ -13,6 +13,7 @@ from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
 from cortexd.wire.errors import MalformedStream, UpstreamError
+from cortexd.wire.upstream_failure import refusal_code
 
 
 class StreamDecoder(Protocol):
@@ -93,12 +94,15 @@ def worker_failure(
     worker: WorkerName, error: UpstreamError, *, retry_after_s: float | None = None
 ) -> WorkerFailed:
     """The failure of `worker` that its own error stands for."""
+    if error.kind is not FailureKind.REFUSED:
+        # To the client, the rest would be a word about a machine it does not know.
+        return WorkerFailed(worker, error.kind, error.detail, retry_after_s=retry_after_s)
     return WorkerFailed(
         worker,
         error.kind,
         error.detail,
         retry_after_s=retry_after_s,
-        # To the client, any other status would be a word about a machine it does not know.
-        status=error.status if error.kind is FailureKind.REFUSED else None,
-        told=error.told if error.kind is FailureKind.REFUSED else None,
+        status=error.status,
+        told=error.told,
+        code=refusal_code(error.told),
     )

@@ -10,6 +10,7 @@ import attrs
 
 from cortexd.domain.answer import Embedded
 from cortexd.domain.chat import ChatRequest
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
@@ -106,6 +107,10 @@ class HttpWorker:
     def priority(self) -> int:
         """Smaller goes first."""
         return self._settings.priority
+
+    def connections(self) -> ConnectionStatistics | None:
+        """How its connections stand."""
+        return self._client.statistics()
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -4,6 +4,7 @@ The error code decides where it is known, since providers put several kinds unde
 status decides the rest.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -58,6 +59,14 @@ _TOO_LARGE: Final = 413
 _CLIENT_ERRORS: Final = range(400, 500)
 _ERRORS: Final = range(400, 600)
 
+# No two providers have the same code for it, and some have none; their words agree more.
+_TOO_LONG: Final = re.compile(
+    r"context (length|window|size)|maximum context|prompt is too long|number of tokens|"
+    r"too many tokens|too long for",
+    re.IGNORECASE,
+)
+CONTEXT_TOO_LONG: Final = "context_length_exceeded"
+
 _documents: Final = msgspec.json.Decoder[object]()
 
 
@@ -108,6 +117,11 @@ def read_error_document(answer: FailedAnswer) -> UpstreamError:
     if isinstance(document, dict) and document.get("object") == "error":
         return read_error(document, status=answer.status)
     return unreadable_error(answer.body, status=answer.status)
+
+
+def refusal_code(told: str | None) -> str | None:
+    """What a client is told of a refusal in one word, where there is a word for it."""
+    return CONTEXT_TOO_LONG if told is not None and _TOO_LONG.search(told) else None
 
 
 def unreadable_error(body: bytes, *, status: int) -> UpstreamError:

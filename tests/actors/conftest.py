@@ -15,6 +15,7 @@ from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, PoolView, Worke
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
 from cortexd.domain.answer import Embedded
 from cortexd.domain.chat import ChatRequest
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Event
@@ -56,6 +57,10 @@ class Patient:
         if self.failure is not None:
             raise WorkerFailed(self.name, FailureKind.UNREACHABLE, self.failure)
         return (f"model-of-{self.name}",)
+
+    def connections(self) -> ConnectionStatistics | None:
+        """There are none."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -74,6 +74,10 @@ class Node:
         """Whether there is no request in it."""
         return set(self.loads().values()) == {(0, 0)}
 
+    def tasks(self) -> int:
+        """How many tasks its loop runs."""
+        return int(self.daemon.admin("/admin/dashboard")["performance"]["tasks"])
+
     def tree(self) -> list[tuple[str, str, int]]:
         """The supervision tree: what runs, and as which incarnation."""
         return list(_flat(self.daemon.admin("/admin/tree")))

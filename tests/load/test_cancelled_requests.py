@@ -161,19 +161,20 @@ async def test_a_crowd_that_leaves_frees_every_place(scene: Scene) -> None:
 
 
 async def test_ten_thousand_cancelled_requests_leave_nothing_behind(scene: Scene) -> None:
-    """Neither slots nor files nor memory; and each exchange that began has had one outcome."""
+    """Neither slots, tasks, files nor memory; each exchange that began has had one outcome."""
     node, upstream = scene.node, scene.upstream
     errands, tree = draw(REQUESTS, seed=SEED), node.tree()
     with trio.fail_after(HANGS_S):
         async with scene.crowded():
             await run_all(errands[:WARMING_UP], node.port, upstream, clients=CLIENTS)
-        before = await scene.settle("before")
+        before, tasks = await scene.settle("before"), node.tasks()
     with trio.fail_after(HANGS_S):
         async with scene.crowded():
             await run_all(errands[WARMING_UP:], node.port, upstream, clients=CLIENTS)
     with trio.fail_after(HANGS_S):
         after = await scene.settle("after")
         await scene.wait(lambda: node.figures().files <= before.files)
+        await scene.wait(lambda: node.tasks() <= tasks)
 
     ended = node.outcomes()
     log.info("%s", Counter((errand.moment.name, *_ends(errand, ended)) for errand in errands))

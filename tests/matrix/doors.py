@@ -47,6 +47,7 @@ class Heard:
     error: str | None = None
     error_kind: str | None = None
     error_param: str | None = None
+    error_code: str | None = None
     is_ended: bool = False
 
 
@@ -191,7 +192,7 @@ class OpenAiDoor(ClientDoor):
         error = document["error"]
         assert set(error) == {"message", "type", "param", "code"}
         heard.error, heard.error_kind = error["message"], error["type"]
-        heard.error_param = error["param"]
+        heard.error_param, heard.error_code = error["param"], error["code"]
 
     @staticmethod
     def _hear_usage(heard: Heard, usage: dict[str, Any] | None) -> None:

@@ -67,6 +67,9 @@ def test_a_refusal(
     talk.fake.play(Scene.refuse(trouble_status, retry_after_s=3))
     heard = talk.ask(how=how)
     _check_error(heard, talk, STATUSES[trouble])
+    if trouble is Trouble.CONTEXT_TOO_LONG and trouble in talk.fake.dialect.complaints:
+        assert heard.error_code in {None, "context_length_exceeded"}
+        assert (heard.error_code is None) == (talk.door.name != "openai")
     if trouble is Trouble.RATE_LIMIT:
         assert heard.headers["retry-after"] == "3"
 
@@ -137,4 +140,9 @@ def test_after_all_that_every_worker_still_serves(talk: Talk) -> None:
     heard = talk.ask()
     assert (heard.status, heard.text) == (200, "Hello world")
     dashboard = talk.gateway.daemon.admin("/admin/dashboard")
-    assert json.dumps(dashboard).count(talk.fake.base_url) == 0
+    assert talk.fake.base_url not in json.dumps(dashboard)
+    workers = {worker["name"]: worker for worker in dashboard["workers"]}
+    connections = workers[talk.kind]["connections"]
+    assert connections["in_use"] == connections["connecting"] == 0
+    assert connections["opened"] > 0
+    assert workers["scripted"]["connections"] is None

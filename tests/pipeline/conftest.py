@@ -14,6 +14,7 @@ from cortexd.actors.roster import registered
 from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, TextDelta
 from cortexd.domain.chat import ChatRequest, Role, text_message
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Event, ExchangeEnded
@@ -58,6 +59,10 @@ class FakeWorker:
     async def health_check(self) -> tuple[str, ...]:
         """Always well."""
         return ("m",)
+
+    def connections(self) -> ConnectionStatistics | None:
+        """There are none."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing to close."""

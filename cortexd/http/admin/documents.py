@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import trio
 
 from cortexd.actors.worker_pool import PoolMember
 from cortexd.http.probes import NodeProbes
@@ -39,6 +40,7 @@ class AdminDocuments:
             "performance": {
                 "uptime_seconds": health["uptime_seconds"],
                 "memory_usage": {"value": round(_memory_bytes() / _MIB, 1), "unit": "MiB"},
+                "tasks": trio.lowlevel.current_statistics().tasks_living,
             },
             "tree": self._tree(),
         }
@@ -54,6 +56,7 @@ class AdminDocuments:
 
 def _worker(member: PoolMember) -> dict[str, Any]:
     worker = member.worker
+    connections = worker.provider.connections()
     return {
         "name": worker.name,
         "type": worker.settings.type.value,
@@ -65,6 +68,7 @@ def _worker(member: PoolMember) -> dict[str, Any]:
         "queued": worker.slots.queued,
         "max_concurrency": worker.settings.max_concurrency,
         "queue_max": worker.settings.queue_max,
+        "connections": None if connections is None else attrs.asdict(connections),
     }
 
 

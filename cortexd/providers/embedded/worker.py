@@ -11,6 +11,7 @@ import trio
 
 from cortexd.domain.answer import Embedded
 from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
@@ -93,6 +94,10 @@ class EmbeddedWorker:
     def priority(self) -> int:
         """Smaller goes first."""
         return self._settings.priority
+
+    def connections(self) -> ConnectionStatistics | None:
+        """How those to the engine of today stand, once it has been asked anything."""
+        return None if self._engine is None else self._engine.client.statistics()
 
     async def aclose(self) -> None:
         """Close the idle connections."""

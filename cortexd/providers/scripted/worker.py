@@ -20,6 +20,7 @@ from cortexd.domain.answer import (
     ToolCallStarted,
 )
 from cortexd.domain.chat import ChatRequest, Role
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
@@ -71,6 +72,10 @@ class ScriptedWorker:
     def priority(self) -> int:
         """Smaller goes first."""
         return self._settings.priority
+
+    def connections(self) -> ConnectionStatistics | None:
+        """There are none."""
+        return None
 
     async def aclose(self) -> None:
         """Do nothing: there is no connection."""

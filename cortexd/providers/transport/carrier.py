@@ -9,12 +9,13 @@ from typing import Final
 
 import trio
 
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.transport.connection import Connection
 from cortexd.providers.transport.dialling import dial
 from cortexd.providers.transport.endpoint import Endpoint
-from cortexd.providers.transport.pool import Pool, PoolFull, PoolStatistics
+from cortexd.providers.transport.pool import Pool, PoolFull
 from cortexd.providers.transport.response import NoResponse, Response
 from cortexd.providers.transport.response_parser import ResponseHead
 
@@ -72,7 +73,7 @@ class Carrier:
         """Close the connection at once, unless the body is at its end."""
         self._part(response)
 
-    def statistics(self) -> PoolStatistics:
+    def statistics(self) -> ConnectionStatistics:
         """What the pool holds, and has done."""
         return self._pool.statistics()
 

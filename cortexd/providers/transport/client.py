@@ -11,11 +11,11 @@ from typing import Final
 
 import trio
 
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.transport.carrier import Carrier
 from cortexd.providers.transport.endpoint import Endpoint
-from cortexd.providers.transport.pool import PoolStatistics
 from cortexd.providers.transport.refusal import (
     ERROR_BODY_BYTES_MAX,
     ERROR_BODY_S_MAX,
@@ -77,7 +77,7 @@ class HttpClient:
                 raise self._endpoint.failed(FailureKind.SERVER_ERROR, detail)
             return bytes(document)
 
-    def statistics(self) -> PoolStatistics:
+    def statistics(self) -> ConnectionStatistics:
         """The connections, counted."""
         return self._carrier.statistics()
 

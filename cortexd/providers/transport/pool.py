@@ -7,7 +7,7 @@ closed goes out as a list, which the caller closes.
 from collections import deque
 from typing import Final, Generic, Protocol, TypeVar
 
-import attrs
+from cortexd.domain.connections import ConnectionStatistics
 
 # Many servers close a connection that was idle for 5 s: be the first to let go.
 IDLE_S_MAX: Final = 4.0
@@ -36,23 +36,6 @@ class PoolFull(Exception):
     """As many connections are in use as there may be."""
 
 
-@attrs.frozen(kw_only=True)
-class PoolStatistics:
-    """What a pool holds now, and what it has done since it was made.
-
-    `open` are those in use and the idle ones. `stale_retries`: requests that were sent again, as
-    their idle connection turned out to be closed.
-    """
-
-    open: int
-    idle: int
-    in_use: int
-    connecting: int
-    opened: int
-    reused: int
-    stale_retries: int
-
-
 class Pool(Generic[ConnectionT]):
     """The connections to one worker.
 
@@ -72,9 +55,9 @@ class Pool(Generic[ConnectionT]):
         self._stale_retries = 0
         self._is_closed = False
 
-    def statistics(self) -> PoolStatistics:
+    def statistics(self) -> ConnectionStatistics:
         """The numbers of this moment."""
-        return PoolStatistics(
+        return ConnectionStatistics(
             open=len(self._in_use) + len(self._idle),
             idle=len(self._idle),
             in_use=len(self._in_use),

@@ -5,12 +5,12 @@ import random
 import attrs
 import pytest
 
+from cortexd.domain.connections import ConnectionStatistics
 from cortexd.providers.transport.pool import (
     IDLE_S_MAX,
     LIFETIME_S_MAX,
     Pool,
     PoolFull,
-    PoolStatistics,
 )
 
 
@@ -161,7 +161,7 @@ def test_statistics(pool: Pool[Line]) -> None:
     pool.count_stale_retry()
     pool.begin_connecting()
 
-    assert pool.statistics() == PoolStatistics(
+    assert pool.statistics() == ConnectionStatistics(
         open=2, idle=1, in_use=1, connecting=1, opened=2, reused=1, stale_retries=1
     )
 
