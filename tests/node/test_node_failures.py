@@ -208,7 +208,7 @@ def test_usr1_logs_the_supervision_tree(start_daemon: Any) -> None:
     daemon.process.send_signal(signal.SIGUSR1)
 
     _wait(lambda: "root/doors/data-door" in daemon.log)
-    assert daemon.log.count('"event": "supervision tree"') == 9
+    assert daemon.log.count('"event":"supervision tree"') == 9
     assert _ask(daemon.url).status_code == 200
 
 

@@ -32,7 +32,7 @@ and integers reach to 2^53. What this document cannot say stands in its descript
 
 Every response has the header `x-request-id`. At an address that is not among these, the status is \
 404; for a method that is not, 405 with the header `allow`. Requests that are no proper HTTP get \
-400, 411, 414, 417, 431, 501 or 505. All of these have the error of the dialect that the path \
+400, 414, 417, 431, 501 or 505. All of these have the error of the dialect that the path \
 belongs to.
 """
 

@@ -23,7 +23,7 @@ from cortexd.providers.transport.response_parser import ResponseHead
 # or right behind it. Waiting for them saves the connection for the next request.
 LAST_BYTES_S_MAX: Final = 0.05
 
-# For what takes no slot, such as the counting of tokens.
+# Slots bound what is in use; this is for connections that are still being closed behind one.
 SPARE_CONNECTIONS: Final = 16
 
 

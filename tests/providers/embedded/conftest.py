@@ -18,11 +18,18 @@ READY_S_MAX = 20.0
 
 
 def engine_pids(parent: int | str = "self") -> list[int]:
-    """The processes that a process has started."""
+    """The engines that a process has started; it may have started other things as well."""
     pids: list[int] = []
     for children in Path(f"/proc/{parent}/task").glob("*/children"):
-        pids += map(int, children.read_text().split())
+        pids += filter(_is_engine, map(int, children.read_text().split()))
     return pids
+
+
+def _is_engine(pid: int) -> bool:
+    try:
+        return b"engine_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False  # it has just ended
 
 
 @attrs.frozen
