@@ -23,7 +23,7 @@ from cortexd.providers.transport.response_parser import ResponseHead
 # or right behind it. Waiting for them saves the connection for the next request.
 LAST_BYTES_S_MAX: Final = 0.05
 
-# Slots bound what is in use; this is for connections that are still being closed behind one.
+# The slots are the limit; this much more is let through before somebody must have lost count.
 SPARE_CONNECTIONS: Final = 16
 
 
