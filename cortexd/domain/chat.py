@@ -178,6 +178,8 @@ class Sampling:
 class ChatRequest:
     """What a client asks for. `model` is the name it used; `None` means any model.
 
+    Without `messages`, it asks for nothing but the model to be there.
+
     `needs`: what a worker must be able to do, each with the path of the field that asks for it.
     `top_logprobs`: how many alternatives to tell with the probability of each token; `None`: tell
     no probabilities. `thinking_tokens_max` bounds the reasoning, where the client gave a number

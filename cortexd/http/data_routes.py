@@ -59,9 +59,7 @@ def data_routes(parts: DoorParts) -> tuple[Route, ...]:
     described = openapi_document(parts.version)
     models = models_door(served, wall_clock=wall_clock)
     chat = ollama_chat_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
-    generate = ollama_generate_door(
-        service, served, new_id=new_id, wall_clock=wall_clock, clock=clock
-    )
+    generate = ollama_generate_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
     return (
         post(
             "/v1/chat/completions",

@@ -52,6 +52,8 @@ class DoorTable:
             await self._app(scope, receive, send)
             return
         body = await self._read(scope, receive)
+        if body is None:
+            return
         if isinstance(body, Answer):
             await send_answer(send, body)
             return
@@ -63,8 +65,8 @@ class DoorTable:
         )
         await answer_through(door, request, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | Answer:
-        """The body, or why it is refused."""
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | Answer | None:
+        """The body, or why it is refused; `None` if the client has left in the midst of it."""
         bytes_max = self._limits.bytes_max
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         # h11 has seen to it that there is one length at most, and that it is a number.
@@ -75,6 +77,8 @@ class DoorTable:
         with trio.move_on_after(self._limits.seconds_max):
             while True:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
                 if piece := message.get("body", _NOTHING):
                     pieces.append(piece)
                     size += len(piece)

@@ -51,8 +51,8 @@ def ollama_shape(
     status: int,  # noqa: ARG001  the dialect has a text and nothing else
     message: str,
     *,
-    code: str | None = None,  # noqa: ARG001
-    param: str | None = None,  # noqa: ARG001
+    code: str | None = None,  # noqa: ARG001  as above
+    param: str | None = None,  # noqa: ARG001  the message names the field
 ) -> bytes:
     """The text."""
     return dumps({"error": message})

@@ -4,6 +4,7 @@ What the gateway itself logs goes straight to the stream, since there is a line 
 The standard library's logging carries what libraries say, into the same format.
 """
 
+import json
 import logging
 import sys
 from enum import Enum, unique
@@ -60,4 +61,8 @@ def _configure_libraries(
 
 
 def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
-    return _encoder.encode(event).decode()
+    try:
+        return _encoder.encode(event).decode()
+    except (TypeError, ValueError, OverflowError):
+        # Half a surrogate pair, a number without end, a key that is no text: a log never fails.
+        return json.dumps(event, default=str, skipkeys=True)

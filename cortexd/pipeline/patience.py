@@ -7,10 +7,15 @@ from typing import Final
 
 import trio
 
+from cortexd.domain.answer import Batch, weight
 from cortexd.domain.worker import WorkerSettings
 
+SHORT: Final = 1024
+"""The weight of an event that is written in one piece, or two, in whatever dialect."""
+
 CLIENT_S_MAX: Final = 60.0
-"""How long a client surely does not take for a batch: the host gives up on it sooner."""
+"""How long a client surely does not take for a short event: the host gives up on one that makes no
+room for a piece sooner. Many or long events may take it any time."""
 
 COARSE_S: Final = 3.0
 """By how much a limit of more than CLIENT_S_MAX may be overrun.
@@ -35,9 +40,10 @@ class Patience:
             deadline=min(self._ends_at, now + settings.first_token_seconds)
         )
 
-    def pause(self) -> None:
-        """The worker has delivered; now the client is written to."""
-        if self.scope.deadline < trio.current_time() + CLIENT_S_MAX:
+    def pause(self, events: Batch) -> None:
+        """The worker has delivered; now `events` are written to the client."""
+        is_short = len(events) == 1 and weight(events[0]) <= SHORT
+        if not is_short or self.scope.deadline < trio.current_time() + CLIENT_S_MAX:
             self.scope.deadline = self._ends_at
 
     def resume(self) -> None:

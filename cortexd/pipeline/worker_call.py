@@ -31,6 +31,10 @@ class WorkerCall:
         choice = exchange.choice
         if choice is None:
             raise AssertionError("failover sets the choice before it calls")
+        if isinstance(exchange.request, ChatRequest) and not exchange.request.messages:
+            # Whether the model is there is all it asks, and routing has found that it is.
+            await self._pass_on(exchange, (Finished(FinishReason.STOP),))
+            return
         async with choice.worker.slots.lease():
             await self._attempt(exchange, choice)
 
@@ -58,7 +62,7 @@ class WorkerCall:
         with patience.scope:
             async with choice.worker.provider.open_chat(request, model=choice.model) as stream:
                 async for events in stream:
-                    patience.pause()
+                    patience.pause(events)
                     await self._pass_on(exchange, events)
                     patience.resume()
         if patience.scope.cancelled_caught:

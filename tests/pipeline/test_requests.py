@@ -133,3 +133,21 @@ async def test_tokens_are_counted_or_estimated(
     await bench.service(exchange)
     assert exchange.downstream.batches == [(expected, Finished(FinishReason.STOP))]
     assert exchange.outcome is Outcome.SERVED
+
+
+async def test_a_chat_without_messages_asks_whether_the_model_is_there(make_bench: Any) -> None:
+    """No worker is asked, not even one that is full; the exchange has its one outcome."""
+    bench = make_bench(["x"], slots=1)
+    async with bench.view.value.members[0].worker.slots.lease():
+        exchange = bench.exchange()
+        exchange.request = ChatRequest(model="m", messages=())
+        await bench.service(exchange)
+    assert exchange.downstream.batches == [(Finished(FinishReason.STOP),)]
+    assert bench.workers[0].opened == 0
+    assert [ended.outcome for ended in bench.ended()] == [Outcome.SERVED]
+
+    missing = bench.exchange()
+    missing.request = ChatRequest(model="other", messages=())
+    with pytest.raises(RequestRefused):
+        await bench.service(missing)
+    assert missing.outcome is Outcome.REFUSED

@@ -12,7 +12,6 @@ from cortexd.http.doors.ollama_answers import (
     ask_embed,
     ask_generate,
 )
-from cortexd.http.doors.ollama_load import LoadService
 from cortexd.http.doors.ollama_models import ShowDoor, describe_loaded, describe_tags
 from cortexd.http.doors.served_model import ServedModels
 from cortexd.pipeline.exchange import ChatService
@@ -32,7 +31,6 @@ def ollama_chat_door(
 
 def ollama_generate_door(
     service: ChatService,
-    served_models: ServedModels,
     *,
     new_id: Callable[[], str],
     wall_clock: Callable[[], float],
@@ -40,8 +38,7 @@ def ollama_generate_door(
 ) -> ModelDoor:
     """POST /api/generate; the clocks as for POST /api/chat."""
     clocks = Clocks(wall=wall_clock, monotonic=clock)
-    dialect = OllamaDialect(partial(ask_generate, clocks=clocks))
-    return ModelDoor(dialect, LoadService(service, served_models), new_id)
+    return ModelDoor(OllamaDialect(partial(ask_generate, clocks=clocks)), service, new_id)
 
 
 def ollama_embed_door(

@@ -103,7 +103,7 @@ class LoadedWriter:
         """The one line of a stream."""
         return encode_line(encode_loaded(self.head))
 
-    def encode_answer(self, events: Batch) -> bytes:  # noqa: ARG002
+    def encode_answer(self, events: Batch) -> bytes:  # noqa: ARG002  as above
         """The document."""
         return encode_loaded(self.head)
 
