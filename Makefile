@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --progress-bar on
 CONFIG ?= cortexd.toml
+SEEDS ?= 1000
+FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-develop format lint types layers test coverage bench check ci lock clean
+.PHONY: help run setup setup-develop format lint types layers test coverage simulate bench check ci lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +74,9 @@ test: setup-develop $(VENV)/litellm.done ## All tests, and how much of the code 
 
 coverage: setup-develop .coverage ## The branches no test reaches, and the floor
 	@$(BIN)/coverage report
+
+simulate: setup-develop ## Play whole nodes under a virtual clock, a seed each (SEEDS=1000; FIRST=0)
+	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST)
 
 bench: setup-develop ## What supervision and the gateway cost, against their budgets (about 3 minutes)
 	@$(BIN)/python -m bench.supervision

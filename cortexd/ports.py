@@ -8,6 +8,7 @@ from cortexd.domain.answer import Batch, Embedded
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
+from cortexd.domain.ids import FIRST_KEY, KeyIndex
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo
 
@@ -26,6 +27,8 @@ class ChatProvider(Protocol):
     raise `WorkerFailed` and no exception of a library.
     Cancellation: none of them sets a time limit of its own but for connecting. The caller's cancel
     scopes do, and cancelling ends the upstream request at once.
+    Keys: which one a request carries is the caller's choice; a worker without keys ignores it. A
+    health check tries them in turn by itself.
     """
 
     def info(self) -> WorkerInfo:
@@ -45,7 +48,7 @@ class ChatProvider(Protocol):
         ...
 
     def open_chat(
-        self, request: ChatRequest, *, model: str
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> AbstractAsyncContextManager[ChatStream]:
         """Ask for an answer from `model`, the worker's own name of it.
 
@@ -55,12 +58,14 @@ class ChatProvider(Protocol):
         ...
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         """Turn texts into vectors; asked only of a worker with the feature EMBEDDINGS."""
         ...
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         """How many tokens the prompt has; `None` from a worker that has no means to tell."""
         ...
 
@@ -82,4 +87,9 @@ class Downstream(Protocol):
 
     def start_over(self) -> bool:
         """Forget what was sent, for another worker to begin; false if the client has seen any."""
+        ...
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the client has all of it: whatever comes now, it was served."""
         ...

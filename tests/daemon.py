@@ -28,6 +28,13 @@ bind = ["127.0.0.1:0"]
 bind = ["127.0.0.1:0"]
 """
 
+PLAIN = {
+    "[cache]": "enabled = false\n",
+    "[breaker]": "enabled = false\n",
+    "[retry]": "budget_ratio = 0.0\nbudget_floor_per_second = 0.0\n",
+}
+"""What makes each request an event of its own, by section."""
+
 
 @attrs.define(eq=False)
 class Daemon:
@@ -113,13 +120,18 @@ def running_daemon(
     drain_s: float = 5.0,
     environ: dict[str, str] | None = None,
 ) -> Iterator[Daemon]:
-    """A node until the block ends, from the text of its `[[workers]]`.
+    """A node until the block ends, from the text of its `[[workers]]`, and other sections behind.
 
+    Without those sections, a request has no memory: it is not answered out of the cache, nor waits
+    for a worker to recover, nor suffers from what others have found wrong with a worker.
     `data`: more lines for the section of that name.
     """
     config = folder / "cortexd.toml"
     head = HEAD.format(folder=folder, drain_s=drain_s, data=data)
-    config.write_text(head + workers, encoding="utf-8")
+    plain = "".join(
+        f"{section}\n{keys}" for section, keys in PLAIN.items() if section not in workers
+    )
+    config.write_text(head + plain + workers, encoding="utf-8")
     with (folder / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "cortexd", "--config", str(config), "--log-format", "json"],

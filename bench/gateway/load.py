@@ -1,5 +1,6 @@
 """The load program: clients that ask one request after another and check every answer."""
 
+from itertools import count
 from typing import Final
 
 import attrs
@@ -13,6 +14,7 @@ ANSWER_S_MAX: Final = 60.0
 
 _OK: Final = 200
 
+_numbers: Final = count()
 
 GOLDEN_SHARE: Final = 0.618
 """Multiples of it, without their whole part, lie evenly between 0 and 1, however many they are."""
@@ -49,7 +51,7 @@ async def put_on(port: int, load: Load) -> None:
     try:
         async with trio.open_nursery() as nursery:
             for index in range(load.connections):
-                nursery.start_soon(_client, port, load, _begin_s(load, index))
+                nursery.start_soon(_client, port, load, index)
     except ExceptionGroup as failures:
         # All clients ask the same of the same gateway, so one of them says what all would say.
         raise failures.exceptions[0] from failures
@@ -61,12 +63,12 @@ def _begin_s(load: Load, index: int) -> float:
     return index * load.ramp_s / load.connections + phase * load.script.interval_s
 
 
-async def _client(port: int, load: Load, begin_s: float) -> None:
-    await trio.sleep(begin_s)
+async def _client(port: int, load: Load, index: int) -> None:
+    await trio.sleep(_begin_s(load, index))
     async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
         stream.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-        request = _http_request(encode_request(load.script))
         for _ in range(load.requests_each):
+            request = _http_request(encode_request(load.script, f"request {next(_numbers)}"))
             with trio.move_on_after(ANSWER_S_MAX) as patience:
                 check_answer(load.script, await _ask(stream, request))
             if patience.cancelled_caught:

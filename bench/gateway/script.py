@@ -83,9 +83,12 @@ def _text_of(index: int) -> str:
     return f"piece {index} "
 
 
-def encode_request(script: Script) -> bytes:
-    """The body of a chat request that asks for the script to be played."""
-    prompt = f"{script.pieces} pieces, {script.interval_s} s apart"
+def encode_request(script: Script, name: str = "") -> bytes:
+    """The body of a chat request that asks for the script to be played.
+
+    No gateway answers requests of different names out of a cache.
+    """
+    prompt = f"{script.pieces} pieces, {script.interval_s} s apart {name}"
     return msgspec.json.encode(
         {
             "model": MODEL,

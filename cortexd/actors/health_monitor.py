@@ -4,12 +4,14 @@ import random
 
 import trio
 
+from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
+from cortexd.actors.handler_limit import HANDLER_S_MAX
 from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, WorkerPool
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Emit, WorkerStatusChanged
 from cortexd.domain.ids import WorkerName
-from cortexd.domain.worker import WorkerHealth
+from cortexd.domain.worker import WorkerHealth, WorkerStatus
 from cortexd.policy.health import HealthSettings, Probe, is_contested, judge
 from supervisor_tree import Actor, Name, whereis
 
@@ -19,9 +21,14 @@ JITTER = 0.1
 CONTESTED_INTERVAL_S = 1.0
 """When a probe contradicts the verdict, the next one comes this soon."""
 
+UNAVAILABLE_INTERVAL_S = 5.0
+"""A worker that is out is asked this often, so that it is missed no longer than it must be."""
+
 
 class HealthMonitor(Actor):
     """All workers in parallel, every interval; each probe in a helper task with its own limit."""
+
+    max_handler_time = HANDLER_S_MAX
 
     def __init__(
         self,
@@ -74,8 +81,12 @@ class HealthMonitor(Actor):
                     worker=name, before=before.status, after=after.status, reason=after.reason
                 )
             )
+        if probe.failure is None:
+            whereis(CIRCUIT_BREAKERS).cast(CircuitBreakers.checked, name)
         if is_contested(after):
             self.send_after(CONTESTED_INTERVAL_S, HealthMonitor.check, name)
+        elif after.status is WorkerStatus.UNAVAILABLE:
+            self.send_after(UNAVAILABLE_INTERVAL_S, HealthMonitor.check, name)
 
     def _start_probe(self, worker: RegisteredWorker) -> None:
         if worker.name not in self._probing:
@@ -89,7 +100,7 @@ class HealthMonitor(Actor):
             try:
                 probe = Probe(models=await worker.provider.health_check())
             except WorkerFailed as failure:
-                probe = Probe(failure=failure.detail)
+                probe = Probe(failure=failure.without(worker.settings.api_keys).detail)
         whereis(HEALTH_MONITOR).cast(HealthMonitor.probed, worker.name, probe)
 
 

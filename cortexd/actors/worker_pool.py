@@ -4,18 +4,20 @@ from collections.abc import Mapping
 
 import attrs
 
+from cortexd.actors.handler_limit import HANDLER_S_MAX
 from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerHealth
 from cortexd.policy.load_balancing import PoolStrategy
+from cortexd.policy.obstacles import Obstacle, obstacle
 from supervisor_tree import Actor, Name
 
 HealthBoard = Published[Mapping[WorkerName, WorkerHealth]]
 """The health monitor's verdicts."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class PoolMember:
     """A registered worker and how it is doing."""
 
@@ -23,9 +25,19 @@ class PoolMember:
     health: WorkerHealth
 
     @property
+    def name(self) -> WorkerName:
+        """The worker's name."""
+        return self.worker.name
+
+    @property
     def models(self) -> tuple[str, ...]:
         """The models it serves, its default first; empty until discovered."""
-        return self.worker.provider.info().models or self.health.models
+        return self.worker.info.models or self.health.models
+
+    def obstacle(self, now: float) -> Obstacle | None:
+        """Why it cannot be asked now; `None` if it can."""
+        worker = self.worker
+        return obstacle(worker.traffic, self.health, now, is_active=worker.is_active)
 
 
 @attrs.frozen
@@ -47,6 +59,8 @@ def pool_view(roster: Roster, board: HealthBoard, strategy: PoolStrategy) -> Poo
 
 class WorkerPool(Actor):
     """Publishes a new view when the registry or the health monitor says that something changed."""
+
+    max_handler_time = HANDLER_S_MAX
 
     def __init__(
         self,

@@ -105,13 +105,24 @@ def _table(title: str, section: str, fields: "tuple[attrs.Attribute[Any], ...]")
     yield ""
 
 
+_BY_TYPE = (
+    "type",
+    "base_url",
+    "api_keys",
+    "priority",
+    "max_concurrency",
+    "queue_max",
+    "first_token_seconds",
+)
+
+
 def _by_type() -> str:
     """The defaults that depend on a worker's type."""
     classes = {field.name: field.default for field in attrs.fields(WorkerSettings)}
     lines = [
         "Defaults by type:\n",
-        "| type | base_url | api_keys | priority | max_concurrency | queue_max |",
-        "|---|---|---|---|---|---|",
+        f"| {' | '.join(_BY_TYPE)} |",
+        f"|{'---|' * len(_BY_TYPE)}",
     ]
     for kind in WorkerType:
         limits: Mapping[str, Any] = {**classes, **LIMITS_BY_TYPE.get(kind, {})}
@@ -124,6 +135,7 @@ def _by_type() -> str:
             _priority(kind),
             str(limits["max_concurrency"]),
             str(limits["queue_max"]),
+            f"{limits['first_token_seconds']:g}",
         )
         lines.append(f"| {' | '.join(cells)} |")
     lines.append(

@@ -5,8 +5,11 @@ import attrs
 from cortexd.config.node import NodeSettings
 from cortexd.domain.worker import WorkerSettings
 from cortexd.http.settings import AdminSettings, DataSettings
+from cortexd.policy.caching import CacheSettings
+from cortexd.policy.circuit_breaker import BreakerSettings
 from cortexd.policy.health import HealthSettings
 from cortexd.policy.load_balancing import PoolSettings
+from cortexd.policy.retry_budget import RetrySettings
 from cortexd.policy.routing import RoutingSettings
 from cortexd.providers.embedded.settings import EmbeddedSettings
 
@@ -26,4 +29,7 @@ class Config:
     pool: PoolSettings
     routing: RoutingSettings
     health: HealthSettings
+    breaker: BreakerSettings
+    retry: RetrySettings
+    cache: CacheSettings
     embedded: EmbeddedSettings

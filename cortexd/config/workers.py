@@ -10,8 +10,9 @@ from cortexd.config.addresses import WrongAddress, check_worker_url
 from cortexd.config.problems import key_name
 from cortexd.config.sections import Complaint, Draft, read_section
 from cortexd.domain.secret import Secret
-from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.domain.worker import Resume, WorkerSettings, WorkerType
 from cortexd.providers.catalog import DEFAULT_BASE_URL, default_priority
+from cortexd.providers.openai_compatible import is_openai
 from cortexd.providers.scripted.script import parse_script
 
 DEFAULT_WORKERS: tuple[Mapping[str, Any], ...] = (
@@ -20,9 +21,17 @@ DEFAULT_WORKERS: tuple[Mapping[str, Any], ...] = (
 )
 """What runs when the file has no `[[workers]]` at all."""
 
-LIMITS_BY_TYPE: Mapping[WorkerType, Mapping[str, int]] = {
+MODEL_LOADING_S = 120.0
+"""How long a server may take to load a model before its first token, besides the usual time."""
+
+LIMITS_BY_TYPE: Mapping[WorkerType, Mapping[str, float]] = {
+    WorkerType.OLLAMA: {"first_token_seconds": 60.0 + MODEL_LOADING_S},
     # One engine, one request at a time: what waits longer is better told to come back.
-    WorkerType.EMBEDDED: {"max_concurrency": 1, "queue_max": 16},
+    WorkerType.EMBEDDED: {
+        "max_concurrency": 1,
+        "queue_max": 16,
+        "first_token_seconds": 60.0 + MODEL_LOADING_S,
+    },
     # A script costs nothing; a limit here would only falsify the tests it is for.
     WorkerType.SCRIPTED: {"max_concurrency": 10_000, "queue_max": 10_000},
 }
@@ -41,6 +50,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # The parts of a place in a script: `script[2].wait`.
 _PLACE_PART = re.compile(r"[^.\[\]]+")
 _SERVERLESS = frozenset({WorkerType.EMBEDDED, WorkerType.SCRIPTED})
+# Of these, all servers or some go on with an answer that a conversation ends with.
+_CONTINUING = frozenset({WorkerType.OLLAMA, WorkerType.OPENAI, WorkerType.ANTHROPIC, *_SERVERLESS})
 
 
 def read_workers(
@@ -102,12 +113,16 @@ def _inconsistent(draft: Draft) -> Iterator[tuple[str, str]]:
     yield from _misplaced(draft, kind)
     if kind is WorkerType.EMBEDDED and (draft.get("max_concurrency") or 1) > 1:
         yield "max_concurrency", "must be 1: the embedded model answers one request at a time"
+    if draft.get("resume") is Resume.CONTINUE and kind not in _CONTINUING:
+        yield "resume", _never_continues(f'a worker of type "{kind.value}"')
+    if kind is WorkerType.EMBEDDED and "context_tokens" in draft.set_here:
+        yield "context_tokens", "is embedded.context_tokens for the embedded model"
     if kind is WorkerType.EMBEDDED and "models" in draft.set_here:
         yield "models", "is not for the embedded model, whose name is embedded.model"
 
 
 def _misplaced(draft: Draft, kind: WorkerType) -> Iterator[tuple[str, str]]:
-    """An address or keys where they make no sense, or an address that is none."""
+    """An address or keys where they make no sense, or an address that is none, or the wrong one."""
     base_url = draft.get("base_url")
     if kind in _SERVERLESS:
         for key in sorted({"base_url", "api_keys"} & draft.set_here):
@@ -117,6 +132,13 @@ def _misplaced(draft: Draft, kind: WorkerType) -> Iterator[tuple[str, str]]:
             check_worker_url(base_url)
         except WrongAddress as error:
             yield "base_url", str(error)
+        else:
+            if draft.get("resume") is Resume.CONTINUE and is_openai(base_url):
+                yield "resume", _never_continues("OpenAI itself")
+
+
+def _never_continues(who: str) -> str:
+    return f'cannot be "continue" for {who}, which begins each answer anew; leave it out'
 
 
 def _bad_script(draft: Draft) -> Iterator[Complaint]:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import attrs
 
 from cortexd.domain.chat import Text, Thought, ToolCall
+from cortexd.domain.ids import WorkerName
 from cortexd.domain.usage import Usage
 
 
@@ -99,12 +100,14 @@ class InputCounted:
 class Finished:
     """The answer is whole. Always the last event of a stream, and only of one that is complete.
 
-    `stop_sequence`: the text that ended it, where the worker tells.
+    `stop_sequence`: the text that ended it, where the worker tells. `resumed_from`: the workers
+    that began it, and were lost before its end.
     """
 
     reason: FinishReason
     usage: Usage | None = None
     stop_sequence: str | None = None
+    resumed_from: tuple[WorkerName, ...] = ()
 
 
 AnswerEvent: TypeAlias = (

@@ -1,13 +1,20 @@
 """Every way an exchange can go wrong, each saying whose fault it is.
 
 The client's: `RequestRefused`. A worker's: `WorkerFailed`. The node's: `NoWorkerAvailable`,
-`NodeStopping`. Nobody's: `DeadlineExceeded`.
+`RequestShed`, `NodeStopping`. Nobody's: `DeadlineExceeded`.
 """
+
+from collections.abc import Collection
+from typing import Final
 
 import attrs
 
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
+from cortexd.domain.secret import Secret, without
+
+CONTEXT_TOO_LONG: Final = "context_length_exceeded"
+"""The code of a refusal, for a prompt that is longer than the model takes."""
 
 
 class CortexError(Exception):
@@ -49,20 +56,39 @@ class WorkerFailed(CortexError):
     told: str | None = None
     code: str | None = None
 
+    def without(self, secrets: Collection[Secret]) -> "WorkerFailed":
+        """The same, should the upstream have quoted one of these."""
+        if not secrets:
+            return self
+        told = None if self.told is None else without(secrets, self.told)
+        return attrs.evolve(self, detail=without(secrets, self.detail), told=told)
+
     @property
     def message(self) -> str:  # type: ignore[override]  # derived here, stored in the siblings
         """One sentence for the client, free of upstream addresses."""
         if self.told is not None:
             return f"worker '{self.worker}' refuses this request: {self.told}"
-        return f"worker '{self.worker}' failed: {self.kind.name.lower().replace('_', ' ')}"
+        return f"worker '{self.worker}' failed: {self.kind.value.words}"
 
 
 @attrs.frozen
 class NoWorkerAvailable(CortexError):
-    """Workers serve this model, but none of them can take the request now."""
+    """Workers serve this model, but none of them can take the request now; `status` is HTTP's."""
 
     message: str
     retry_after_s: float
+    status: int = 503
+    code: str = "no_worker_available"
+
+
+@attrs.frozen
+class RequestShed(CortexError):
+    """The node turns requests away, so that it can serve the others well."""
+
+    message: str
+    retry_after_s: float
+    status: int = 503
+    code: str = "request_shed"
 
 
 @attrs.frozen

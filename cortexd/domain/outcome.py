@@ -9,6 +9,7 @@ class Outcome(Enum):
 
     SERVED = "served"
     REFUSED = "refused"
+    SHED = "shed"
     FAILED = "failed"
     UNAVAILABLE = "unavailable"
     DEADLINE_EXCEEDED = "deadline_exceeded"

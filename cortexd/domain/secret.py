@@ -1,5 +1,6 @@
 """A string that does not show itself."""
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 
@@ -31,3 +32,11 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+def without(secrets: Iterable[Secret], text: str) -> str:
+    """The text, with stars in the place of each secret that it quotes."""
+    for secret in secrets:
+        if secret.reveal():
+            text = text.replace(secret.reveal(), "***")
+    return text

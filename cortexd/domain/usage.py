@@ -1,5 +1,7 @@
 """How many tokens an answer took."""
 
+from collections.abc import Collection
+
 import attrs
 
 
@@ -16,3 +18,12 @@ class Usage:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+
+
+def sum_of(usages: Collection[Usage]) -> Usage | None:
+    """What they are together; `None` where there are none."""
+    if len(usages) <= 1:
+        return next(iter(usages), None)
+    return Usage(
+        *(sum(counts) for counts in zip(*(attrs.astuple(usage) for usage in usages), strict=True))
+    )

@@ -25,12 +25,22 @@ class WorkerType(Enum):
     SCRIPTED = "scripted"
 
 
+@unique
+class Resume(Enum):
+    """Whether a worker may carry on an answer that another one has begun."""
+
+    AUTO = "auto"
+    CONTINUE = "continue"
+    OFF = "off"
+
+
 @attrs.frozen(kw_only=True)
 class WorkerSettings:
     """One `[[workers]]` entry.
 
     Times are in seconds. `models` empty: discovered from the worker. Smaller `priority` goes first.
-    `script` belongs to type `scripted` alone.
+    `context_tokens`: how long prompt and answer may be together; `None`: nobody knows. `script`
+    belongs to type `scripted` alone.
     """
 
     name: WorkerName
@@ -39,6 +49,11 @@ class WorkerSettings:
     models: tuple[str, ...] = ()
     api_keys: tuple[Secret, ...] = ()
     priority: int
+    weight: float = attrs.field(default=1.0, validator=validators.gt(0))
+    context_tokens: int | None = attrs.field(
+        default=None, validator=validators.optional(validators.ge(1))
+    )
+    resume: Resume = Resume.AUTO
     max_concurrency: int = attrs.field(default=64, validator=validators.ge(1))
     queue_max: int = attrs.field(default=64, validator=validators.ge(0))
     connect_seconds: float = attrs.field(default=5.0, validator=validators.gt(0))
@@ -47,13 +62,17 @@ class WorkerSettings:
     total_seconds: float = attrs.field(default=1800.0, validator=validators.gt(0))
     script: tuple[dict[str, Any], ...] = ()
 
+    def resumes(self, *, by_itself: bool) -> bool:
+        """Whether it may carry on another's answer; `by_itself`: it can, without being set to."""
+        return self.resume is Resume.CONTINUE or (self.resume is Resume.AUTO and by_itself)
+
 
 @attrs.frozen(kw_only=True)
 class WorkerInfo:
     """What an adapter says of its worker, without asking it anything.
 
     `features`: what the worker can do as far as its provider's API goes; a particular model may
-    know less, and refuse.
+    know less, and refuse. `resumes`: it carries on exactly where a beginning ends that it is given.
     """
 
     name: WorkerName
@@ -61,6 +80,8 @@ class WorkerInfo:
     priority: int
     models: tuple[str, ...]
     features: frozenset[Feature]
+    resumes: bool = False
+    context_tokens: int | None = None
 
 
 @unique

@@ -107,9 +107,7 @@ def served_models(
         ServedModel(
             name=model,
             workers=tuple(workers),
-            features=frozenset().union(
-                *(able[name].worker.provider.info().features for name in workers)
-            ),
+            features=frozenset().union(*(able[name].worker.info.features for name in workers)),
         )
         for model, workers in serving.items()
     ]

@@ -12,6 +12,7 @@ from cortexd.domain.errors import (
     NodeStopping,
     NoWorkerAvailable,
     RequestRefused,
+    RequestShed,
     WorkerFailed,
 )
 from cortexd.domain.failure import FailureKind
@@ -67,12 +68,12 @@ def describe(error: CortexError) -> ErrorAnswer:
             return ErrorAnswer(status=status, code=code, message=message, param=where)
         case WorkerFailed():
             return _describe_failure(error, message)
-        case NoWorkerAvailable(retry_after_s=retry_after_s):
+        case NoWorkerAvailable() | RequestShed():
             return ErrorAnswer(
-                status=503,
-                code="no_worker_available",
+                status=error.status,
+                code=error.code,
                 message=message,
-                retry_after_s=retry_after_s,
+                retry_after_s=error.retry_after_s,
             )
         case DeadlineExceeded():
             return ErrorAnswer(

@@ -6,9 +6,14 @@ from typing import Any
 import attrs
 import structlog
 
+from cortexd.domain.attempt import CandidateNote
 from cortexd.domain.events import (
+    BreakerChanged,
     Event,
     ExchangeEnded,
+    KeyChanged,
+    WorkerActivated,
+    WorkerDeactivated,
     WorkerRegistered,
     WorkerStatusChanged,
     WorkerUnregistered,
@@ -16,7 +21,11 @@ from cortexd.domain.events import (
 from cortexd.domain.usage import Usage
 
 _NAMES: dict[type[Any], str] = {
+    BreakerChanged: "breaker changed",
     ExchangeEnded: "exchange ended",
+    KeyChanged: "key changed",
+    WorkerActivated: "worker activated",
+    WorkerDeactivated: "worker deactivated",
     WorkerRegistered: "worker registered",
     WorkerStatusChanged: "worker status changed",
     WorkerUnregistered: "worker unregistered",
@@ -41,4 +50,6 @@ def _plain(value: Any) -> Any:
         return round(value, _DECIMALS)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, tuple):
+        return [str(each) if isinstance(each, CandidateNote) else each for each in value]
     return attrs.asdict(value) if isinstance(value, Usage) else value

@@ -7,19 +7,23 @@ import math
 
 import trio
 
+from cortexd.domain.cache_use import CacheUse
 from cortexd.domain.errors import (
     CortexError,
     DeadlineExceeded,
     NodeStopping,
     NoWorkerAvailable,
     RequestRefused,
+    RequestShed,
 )
 from cortexd.domain.events import Emit, ExchangeEnded
 from cortexd.domain.outcome import Outcome
+from cortexd.domain.usage import Usage, sum_of
 from cortexd.pipeline.exchange import ChatService, Exchange
 
 _OUTCOMES: dict[type[CortexError], Outcome] = {
     RequestRefused: Outcome.REFUSED,
+    RequestShed: Outcome.SHED,
     NoWorkerAvailable: Outcome.UNAVAILABLE,
     DeadlineExceeded: Outcome.DEADLINE_EXCEEDED,
     NodeStopping: Outcome.NODE_STOPPED,
@@ -45,9 +49,16 @@ class AccountingLayer:
             raise
         finally:
             if outcome is None:
-                outcome = Outcome.CLIENT_LEFT if _is_cancelled() else Outcome.FAILED
+                outcome = _outcome_of_a_break(exchange)
             exchange.outcome = outcome
             self._emit(_ended(exchange, outcome, started_at, trio.current_time()))
+
+
+def _outcome_of_a_break(exchange: Exchange) -> Outcome:
+    if not _is_cancelled():
+        return Outcome.FAILED
+    # Many clients hang up on the terminator, a moment before the worker's connection is put away.
+    return Outcome.SERVED if exchange.downstream.is_sent else Outcome.CLIENT_LEFT
 
 
 def _is_cancelled() -> bool:
@@ -59,8 +70,9 @@ def _is_cancelled() -> bool:
 
 
 def _ended(exchange: Exchange, outcome: Outcome, started_at: float, now: float) -> ExchangeEnded:
-    first = exchange.first_sent_at
-    failures = (attempt.failure for attempt in exchange.attempts)
+    first, trail = exchange.first_sent_at, exchange.trail
+    usages, is_estimate = _spent(exchange)
+    failures = (attempt.failure for attempt in trail.attempts)
     return ExchangeEnded(
         request_id=exchange.request_id,
         door=exchange.door,
@@ -69,7 +81,21 @@ def _ended(exchange: Exchange, outcome: Outcome, started_at: float, now: float) 
         duration_s=now - started_at,
         first_token_s=None if first is None else first - started_at,
         worker=exchange.worker if first is not None else None,
-        tried=tuple(attempt.worker for attempt in exchange.attempts),
+        candidates=trail.explain(),
+        attempts=len(trail.attempts),
         failures=tuple(f"{failure} ({failure.detail})" for failure in failures if failure),
-        usage=exchange.usage,
+        resumed=len(trail.resumed_from),
+        cache=exchange.cache,
+        usage=sum_of(usages),
+        usage_is_estimate=is_estimate,
     )
+
+
+def _spent(exchange: Exchange) -> tuple[list[Usage], bool]:
+    """What the workers have spent on this exchange alone."""
+    if exchange.cache is CacheUse.HIT:
+        # Whoever was asked was asked for another.
+        return [], False
+    spent = [attempt for attempt in exchange.trail.attempts if attempt.usage is not None]
+    usages = [attempt.usage for attempt in spent if attempt.usage is not None]
+    return usages, any(attempt.usage_is_estimate for attempt in spent)

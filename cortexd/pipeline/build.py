@@ -1,18 +1,22 @@
 """The pipeline: what a request goes through, outermost first. The order is the contract."""
 
-from collections.abc import Mapping
+import random
 
 import attrs
 
 from cortexd.actors.published import Published
-from cortexd.actors.worker_pool import PoolView
 from cortexd.domain.events import Emit
 from cortexd.pipeline.accounting import AccountingLayer
+from cortexd.pipeline.admission import AdmissionLayer
+from cortexd.pipeline.caching import CachingLayer, CachingParts
 from cortexd.pipeline.deadline import Cutoff, DeadlineLayer
 from cortexd.pipeline.exchange import ChatService
 from cortexd.pipeline.failover import FailoverLayer
-from cortexd.pipeline.routing import RoutingLayer
+from cortexd.pipeline.reading import ReadingLayer
+from cortexd.pipeline.routing import RoutingLayer, RoutingParts
 from cortexd.pipeline.worker_call import WorkerCall
+from cortexd.policy.degradation import DegradationLevel
+from cortexd.policy.retry_budget import RetrySettings
 
 
 @attrs.frozen(kw_only=True)
@@ -20,10 +24,12 @@ class PipelineParts:
     """What the layers need from outside."""
 
     emit: Emit
+    chance: random.Random
     cutoff: Cutoff
-    view: Published[PoolView]
-    aliases: Mapping[str, tuple[str, ...]]
-    retry_after_s: float
+    level: Published[DegradationLevel]
+    caching: CachingParts
+    routing: RoutingParts
+    retry: RetrySettings
 
 
 def build_pipeline(parts: PipelineParts) -> ChatService:
@@ -33,13 +39,13 @@ def build_pipeline(parts: PipelineParts) -> ChatService:
         (
             lambda inner: AccountingLayer(inner, emit=parts.emit),
             lambda inner: DeadlineLayer(inner, cutoff=parts.cutoff),
-            lambda inner: RoutingLayer(
-                inner,
-                view=parts.view,
-                aliases=parts.aliases,
-                retry_after_s=parts.retry_after_s,
+            lambda inner: AdmissionLayer(inner, level=parts.level),
+            ReadingLayer,
+            lambda inner: CachingLayer(inner, parts.caching),
+            lambda inner: RoutingLayer(inner, parts.routing),
+            lambda inner: FailoverLayer(
+                inner, settings=parts.retry, chance=parts.chance, emit=parts.emit
             ),
-            FailoverLayer,
         )
     ):
         service = layer(service)

@@ -59,6 +59,9 @@ class DeadlineLayer:
         with trio.move_on_after(seconds) as scope, self._cutoff.covering(scope):
             await self._inner(exchange)
             return
+        if exchange.downstream.is_sent:
+            # Time ran out while the worker's connection was put away.
+            return
         if self._cutoff.passed:
             raise NodeStopping("this node is stopping; the answer ends here")
         raise DeadlineExceeded(

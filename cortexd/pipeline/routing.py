@@ -1,65 +1,160 @@
-"""Layer 3: the model's name becomes an ordered list of workers to try.
+"""Layer 6: the model's name becomes an ordered list of workers to try.
 
 Why here: outside failover, because which workers could serve is settled before the first of them is
-asked; inside the deadline and accounting, because finding nobody is an outcome like any other.
+asked; inside caching, which needs no worker at all.
 """
 
+import random
 from collections.abc import Mapping
 from itertools import count
+from typing import Final
+
+import attrs
+import trio
 
 from cortexd.actors.published import Published
 from cortexd.actors.worker_pool import PoolMember, PoolView
-from cortexd.domain.errors import NoWorkerAvailable, RequestRefused
+from cortexd.domain.attempt import Skipped
+from cortexd.domain.chat import ChatRequest
+from cortexd.domain.errors import RequestRefused
 from cortexd.domain.request import ModelRequest
 from cortexd.domain.worker import WorkerStatus
 from cortexd.pipeline.exchange import ChatService, Choice, Exchange
-from cortexd.policy.capabilities import able
+from cortexd.policy.capabilities import Tiers, able
 from cortexd.policy.load_balancing import Load, order
-from cortexd.policy.routing import ANY_MODEL, Candidate, Serves, resolve
+from cortexd.policy.obstacles import Obstacle, out_of_reach
+from cortexd.policy.routing import ANY_MODEL, Serves, resolve
+from cortexd.policy.token_estimate import estimate_input_tokens
 
-_MODELS_NAMED_MAX = 10
+_MODELS_NAMED_MAX: Final = 10
+
+FORCED_EVERY: Final = 10
+"""Where the circuit breakers of all workers are open, one request in so many goes through."""
+
+
+@attrs.frozen(kw_only=True)
+class RoutingParts:
+    """What routing reads.
+
+    `retry_after_s`: told where nobody knows when a worker will be back. `strain_max`: a worker of
+    whose recent calls a greater share failed is asked after the others.
+    """
+
+    view: Published[PoolView]
+    aliases: Mapping[str, tuple[str, ...]]
+    retry_after_s: float
+    strain_max: float
+    chance: random.Random
 
 
 class RoutingLayer:
     """Reads what the pool has published; never asks an actor."""
 
-    def __init__(
-        self,
-        inner: ChatService,
-        *,
-        view: Published[PoolView],
-        aliases: Mapping[str, tuple[str, ...]],
-        retry_after_s: float,
-    ) -> None:
+    def __init__(self, inner: ChatService, parts: RoutingParts) -> None:
         self._inner = inner
-        self._view = view
-        self._aliases = aliases
-        self._retry_after_s = retry_after_s
+        self._parts = parts
         self._turns = count()
-        self._directory = _Directory(view.value)
+        self._refusals = count()
+        self._directory = _Directory(parts.view.value)
 
     async def __call__(self, exchange: Exchange) -> None:
         """Route the exchange. Raises `RequestRefused` (404) or `NoWorkerAvailable`."""
-        exchange.choices = self._choose(exchange.request)
+        self._choose(exchange)
         await self._inner(exchange)
 
-    def _choose(self, request: ModelRequest) -> tuple[Choice, ...]:
-        if self._directory.view is not self._view.value:
-            self._directory = _Directory(self._view.value)
-        model, directory = request.model, self._directory
-        tiers = resolve(model, directory.serves, aliases=self._aliases)
-        if directory.members and _is_unknown(model, tiers):
-            raise _model_not_found(model, directory.serves, self._aliases)
-        tiers = able(request.needs, tiers, directory.features)
-        turn = next(self._turns)
-        choices = tuple(choice for tier in tiers for choice in _ordered(tier, directory, turn=turn))
+    def _choose(self, exchange: Exchange) -> None:
+        directory, request, trail = self._directory, exchange.request, exchange.trail
+        if directory.view is not self._parts.view.value:
+            directory = self._directory = _Directory(self._parts.view.value)
+        tiers = self._tiers(request, directory)
+        now, turn = trio.current_time(), next(self._turns)
+        choices: list[Choice] = []
+        obstacles: dict[PoolMember, Obstacle] = {}
+        for tier in tiers:
+            free: list[PoolMember] = []
+            for candidate in tier:
+                member = directory.members[candidate.worker]
+                obstacle = member.obstacle(now)
+                if obstacle is None:
+                    free.append(member)
+                else:
+                    obstacles[member] = obstacle
+            models = {candidate.worker: candidate.model for candidate in tier}
+            choices += [
+                Choice(member.worker, models[member.name]) for member in self._order(free, turn)
+            ]
+        trail.skipped = [Skipped(each.name, what.value) for each, what in obstacles.items()]
+        trail.choices = _longest_last(choices, request) if directory.knows_contexts else choices
         if not choices:
-            raise NoWorkerAvailable(
-                f"no worker that serves {model or 'a chat'!r} is available now; "
-                "try again after the time in retry-after",
-                retry_after_s=self._retry_after_s,
+            trail.choices = (self._force(obstacles, tiers, request.model, now),)
+
+    def _tiers(self, request: ModelRequest, directory: "_Directory") -> Tiers:
+        model = request.model
+        tiers = resolve(model, directory.serves, aliases=self._parts.aliases)
+        if directory.members and not tiers and model not in {None, ANY_MODEL}:
+            raise _model_not_found(model, directory.serves, self._parts.aliases)
+        return able(request.needs, tiers, directory.features)
+
+    def _order(self, members: list[PoolMember], turn: int) -> list[PoolMember]:
+        if len(members) <= 1:
+            return members
+        now, strategy = trio.current_time(), self._directory.view.strategy
+        ordered: list[PoolMember] = []
+        # Those nobody has checked yet are worth a try, after those known to be well.
+        for status in (WorkerStatus.AVAILABLE, WorkerStatus.UNKNOWN):
+            equals = {each.name: each for each in members if each.health.status is status}
+            loads = [self._load(each, now) for each in equals.values()]
+            names = order(strategy, loads, turn=turn, chance=self._parts.chance)
+            ordered += [equals[name] for name in names]
+        return ordered
+
+    def _load(self, member: PoolMember, now: float) -> Load:
+        worker = member.worker
+        breaker = worker.traffic.breaker
+        failure_rate = breaker.failure_rate(now)
+        return Load(
+            name=worker.name,
+            priority=worker.settings.priority,
+            in_flight=worker.slots.in_flight + worker.slots.queued,
+            full=worker.slots.full,
+            weight=worker.settings.weight,
+            ttft_s=worker.traffic.pace.ttft_s(now),
+            share=breaker.share(now),
+            strained=failure_rate is not None and failure_rate > self._parts.strain_max,
+        )
+
+    def _force(
+        self, obstacles: Mapping[PoolMember, Obstacle], tiers: Tiers, model: str | None, now: float
+    ) -> Choice:
+        """A worker whose circuit breaker is open, now and then.
+
+        Errors: `NoWorkerAvailable` for all other requests.
+        """
+        resting = {
+            member.name: member
+            for member, obstacle in obstacles.items()
+            if obstacle is Obstacle.BREAKER_OPEN
+        }
+        if resting and next(self._refusals) % FORCED_EVERY == 0:
+            by_trial = {
+                name: member.worker.traffic.ready_at(now) or now for name, member in resting.items()
+            }
+            candidate = min(
+                (one for tier in tiers for one in tier if one.worker in resting),
+                key=lambda one: by_trial[one.worker],
             )
-        return choices
+            return Choice(resting[candidate.worker].worker, candidate.model, forced=True)
+        ready = [
+            member.worker.traffic.ready_at(now)
+            for member, obstacle in obstacles.items()
+            if obstacle.passes
+        ]
+        raise out_of_reach(
+            model,
+            list(obstacles.values()),
+            [at - now for at in ready if at is not None],
+            retry_after_s=self._parts.retry_after_s,
+        )
 
 
 class _Directory:
@@ -67,38 +162,24 @@ class _Directory:
 
     def __init__(self, view: PoolView) -> None:
         self.view = view
-        self.members = {member.worker.name: member for member in view.members}
+        infos = {member.name: member.worker.info for member in view.members}
+        self.members = {member.name: member for member in view.members}
         self.serves = [Serves(name, member.models) for name, member in self.members.items()]
-        self.features = {
-            name: member.worker.provider.info().features for name, member in self.members.items()
-        }
+        self.features = {name: info.features for name, info in infos.items()}
+        self.knows_contexts = any(info.context_tokens is not None for info in infos.values())
 
 
-def _is_unknown(model: str | None, tiers: tuple[tuple[Candidate, ...], ...]) -> bool:
-    """Whether the client named a model, and nobody lists it."""
-    return not tiers and model not in {None, ANY_MODEL}
+def _longest_last(choices: list[Choice], request: ModelRequest) -> list[Choice]:
+    """Those the prompt seems too long for come last, and not out: the length is an estimate."""
+    if len(choices) <= 1 or not isinstance(request, ChatRequest):
+        return choices
+    tokens = estimate_input_tokens(request)
 
+    def is_too_long(choice: Choice) -> bool:
+        takes = choice.worker.info.context_tokens
+        return takes is not None and tokens > takes
 
-def _ordered(tier: tuple[Candidate, ...], directory: _Directory, *, turn: int) -> list[Choice]:
-    models = {candidate.worker: candidate.model for candidate in tier}
-    members = directory.members
-    choices: list[Choice] = []
-    # Those nobody has checked yet are worth a try, after those known to be well.
-    for status in (WorkerStatus.AVAILABLE, WorkerStatus.UNKNOWN):
-        equals = [members[name] for name in models if members[name].health.status is status]
-        names = order(directory.view.strategy, [_load(member) for member in equals], turn=turn)
-        choices += [Choice(members[name].worker, models[name]) for name in names]
-    return choices
-
-
-def _load(member: PoolMember) -> Load:
-    slots = member.worker.slots
-    return Load(
-        name=member.worker.name,
-        priority=member.worker.provider.priority,
-        in_flight=slots.in_flight + slots.queued,
-        full=slots.full,
-    )
+    return sorted(choices, key=is_too_long)
 
 
 def _model_not_found(

@@ -1,4 +1,4 @@
-"""Layer 5, innermost: one attempt at one worker.
+"""Layer 8, innermost: one attempt at one worker.
 
 Why here: what it does (a slot, a stream, its timers) belongs to a single attempt and must be given
 back before the next one begins.
@@ -11,11 +11,12 @@ from typing import TypeVar
 import trio
 
 from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, InputCounted
+from cortexd.domain.attempt import Attempt
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
-from cortexd.domain.request import TokenCountRequest
+from cortexd.domain.request import ModelRequest, TokenCountRequest
 from cortexd.pipeline.exchange import Choice, Exchange
 from cortexd.pipeline.patience import Patience
 from cortexd.policy.token_estimate import estimate_input_tokens
@@ -31,26 +32,31 @@ class WorkerCall:
         choice = exchange.choice
         if choice is None:
             raise AssertionError("failover sets the choice before it calls")
-        if isinstance(exchange.request, ChatRequest) and not exchange.request.messages:
+        request = exchange.upstream_request or exchange.request
+        if isinstance(request, ChatRequest) and not request.messages:
             # Whether the model is there is all it asks, and routing has found that it is.
-            await self._pass_on(exchange, (Finished(FinishReason.STOP),))
+            await exchange.downstream.send((Finished(FinishReason.STOP),))
             return
-        async with choice.worker.slots.lease():
-            await self._attempt(exchange, choice)
+        deadline = trio.current_effective_deadline()
+        async with choice.worker.slots.lease(exchange.tenant, deadline=deadline):
+            # The wait in our own queue says nothing about the worker.
+            exchange.trail.attempts[-1].began_at = trio.current_time()
+            await self._attempt(exchange, choice, request)
 
-    async def _attempt(self, exchange: Exchange, choice: Choice) -> None:
-        match exchange.request:
-            case ChatRequest() as request:
+    async def _attempt(self, exchange: Exchange, choice: Choice, request: ModelRequest) -> None:
+        provider, model, key = choice.worker.provider, choice.model, exchange.key
+        match request:
+            case ChatRequest():
                 await self._chat(exchange, choice, request)
-            case EmbeddingRequest() as request:
+            case EmbeddingRequest():
                 embedded, usage = await _in_time(
-                    choice, partial(choice.worker.provider.embed, request, model=choice.model)
+                    choice, partial(provider.embed, request, model=model, key=key)
                 )
                 _check_vectors(choice, request, embedded)
                 await self._pass_on(exchange, (embedded, Finished(FinishReason.STOP, usage)))
             case TokenCountRequest(chat):
                 told = await _in_time(
-                    choice, partial(choice.worker.provider.count_tokens, chat, model=choice.model)
+                    choice, partial(provider.count_tokens, chat, model=model, key=key)
                 )
                 counted = InputCounted(
                     estimate_input_tokens(chat) if told is None else told, is_estimate=told is None
@@ -60,7 +66,9 @@ class WorkerCall:
     async def _chat(self, exchange: Exchange, choice: Choice, request: ChatRequest) -> None:
         patience = Patience(choice.worker.settings)
         with patience.scope:
-            async with choice.worker.provider.open_chat(request, model=choice.model) as stream:
+            async with choice.worker.provider.open_chat(
+                request, model=choice.model, key=exchange.key
+            ) as stream:
                 async for events in stream:
                     patience.pause(events)
                     await self._pass_on(exchange, events)
@@ -70,12 +78,19 @@ class WorkerCall:
 
     @staticmethod
     async def _pass_on(exchange: Exchange, events: Batch) -> None:
-        if exchange.first_sent_at is None:
-            exchange.first_sent_at = trio.current_time()
-        last = events[-1]
-        if isinstance(last, Finished):
-            exchange.usage = last.usage
+        attempt = exchange.trail.attempts[-1]
+        if attempt.first_token_s is None:
+            _note_first_token(exchange, attempt)
         await exchange.downstream.send(events)
+
+
+def _note_first_token(exchange: Exchange, attempt: Attempt) -> None:
+    now = trio.current_time()
+    attempt.first_token_s = now - attempt.began_at
+    if exchange.first_sent_at is None:
+        exchange.first_sent_at = now
+    if exchange.choice is not None:
+        exchange.choice.worker.traffic.pace.started(now, attempt.first_token_s)
 
 
 async def _in_time(choice: Choice, ask: Callable[[], Awaitable[T]]) -> T:

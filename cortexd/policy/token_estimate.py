@@ -37,6 +37,11 @@ def estimate_input_tokens(request: ChatRequest) -> int:
     )
 
 
+def estimate_output_tokens(characters: int) -> int:
+    """The tokens of so much text; 0 for none."""
+    return -(-characters // BYTES_PER_TOKEN)
+
+
 def _bytes(parts: Sequence[Part]) -> int:
     size = 0
     for part in parts:

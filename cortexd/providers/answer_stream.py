@@ -86,7 +86,7 @@ def wire_failures(worker: WorkerName) -> Iterator[None]:
 
 def _named(worker: WorkerName, error: MalformedStream | UpstreamError) -> WorkerFailed:
     if isinstance(error, UpstreamError):
-        return worker_failure(worker, error)
+        return worker_failure(worker, error, retry_after_s=error.retry_after_s)
     return WorkerFailed(worker, FailureKind.SERVER_ERROR, error.detail)
 
 

@@ -3,16 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-import attrs
-
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.ports import ChatProvider
 from cortexd.providers import anthropic, cohere, gemini, groq, ollama, openai_compatible
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.anthropic import AnthropicWorker
 from cortexd.providers.base_url import is_loopback
 from cortexd.providers.cohere import CohereWorker
-from cortexd.providers.embedded.engine_address import EngineAddress
-from cortexd.providers.embedded.settings import EmbeddedSettings
 from cortexd.providers.embedded.worker import EmbeddedWorker
 from cortexd.providers.gemini import GeminiWorker
 from cortexd.providers.groq import GroqWorker
@@ -20,28 +17,17 @@ from cortexd.providers.ollama import OllamaWorker
 from cortexd.providers.openai_compatible import OpenAICompatibleWorker
 from cortexd.providers.scripted.worker import ScriptedWorker
 
-
-@attrs.frozen
-class EmbeddedParts:
-    """What an adapter of type `embedded` needs besides the worker's own settings."""
-
-    settings: EmbeddedSettings = attrs.Factory(EmbeddedSettings)
-    address: EngineAddress = attrs.Factory(EngineAddress)
-
-
-AdapterFactory: TypeAlias = Callable[[WorkerSettings, EmbeddedParts], ChatProvider]
+AdapterFactory: TypeAlias = Callable[[WorkerSettings, AdapterParts], ChatProvider]
 
 ADAPTERS: Final[Mapping[WorkerType, AdapterFactory]] = {
-    WorkerType.OLLAMA: lambda settings, _: OllamaWorker(settings),
-    WorkerType.OPENAI: lambda settings, _: OpenAICompatibleWorker(settings),
-    WorkerType.GROQ: lambda settings, _: GroqWorker(settings),
-    WorkerType.GEMINI: lambda settings, _: GeminiWorker(settings),
-    WorkerType.COHERE: lambda settings, _: CohereWorker(settings),
-    WorkerType.ANTHROPIC: lambda settings, _: AnthropicWorker(settings),
-    WorkerType.EMBEDDED: lambda settings, embedded: EmbeddedWorker(
-        settings, embedded.settings, embedded.address
-    ),
-    WorkerType.SCRIPTED: lambda settings, _: ScriptedWorker(settings),
+    WorkerType.OLLAMA: OllamaWorker,
+    WorkerType.OPENAI: OpenAICompatibleWorker,
+    WorkerType.GROQ: GroqWorker,
+    WorkerType.GEMINI: GeminiWorker,
+    WorkerType.COHERE: CohereWorker,
+    WorkerType.ANTHROPIC: AnthropicWorker,
+    WorkerType.EMBEDDED: EmbeddedWorker,
+    WorkerType.SCRIPTED: lambda settings, parts: ScriptedWorker(settings, parts.new_id),
 }
 
 DEFAULT_BASE_URL: Final[Mapping[WorkerType, str]] = {
@@ -67,12 +53,12 @@ DEFAULT_PRIORITY: Final[Mapping[WorkerType, int]] = {
 LOOPBACK_PRIORITY: Final = 10
 
 
-def make_adapter(settings: WorkerSettings, embedded: EmbeddedParts) -> ChatProvider:
+def make_adapter(settings: WorkerSettings, parts: AdapterParts) -> ChatProvider:
     """The adapter of one worker; it connects to nothing before it is asked.
 
     Errors: `ValueError` for settings that can never work.
     """
-    return ADAPTERS[settings.type](settings, embedded)
+    return ADAPTERS[settings.type](settings, parts)
 
 
 def default_priority(kind: WorkerType, base_url: str | None) -> int:

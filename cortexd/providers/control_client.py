@@ -6,9 +6,9 @@ all others are the caller's. It is httpx's transport that is used, which follows
 no cookies and reads no environment, so a key goes to the worker's host and nowhere else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import httpx
 import trio
@@ -24,6 +24,7 @@ from cortexd.providers.transport.refusal import (
     ErrorDecoder,
     refusal,
 )
+from cortexd.providers.transport.resolver import resolver_of_run
 from cortexd.providers.transport.tls import public_authorities
 from cortexd.wire.failed_answer import FailedAnswer
 
@@ -31,20 +32,40 @@ CLOSING_S_MAX: Final = 0.5
 
 _OK: Final = 200
 
+NewTransport: TypeAlias = Callable[[Endpoint], httpx.AsyncBaseTransport]
+
+
+def new_transport(endpoint: Endpoint) -> httpx.AsyncHTTPTransport:
+    """What one request goes by, over a socket; it is closed behind it."""
+    # httpx connects by `trio.open_tcp_stream`, which asks the resolver that this puts in place.
+    resolver_of_run()
+    return httpx.AsyncHTTPTransport(
+        verify=endpoint.tls_context or public_authorities(),
+        trust_env=False,
+        uds=None if endpoint.unix_socket is None else str(endpoint.unix_socket),
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+    )
+
 
 class ControlClient:
-    """Asks a worker about itself.
+    """Asks a worker about itself, over a new transport each time.
 
     Errors: `ValueError` for a base URL that is none.
     """
 
-    def __init__(self, endpoint: Endpoint, decode_error: ErrorDecoder) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        decode_error: ErrorDecoder,
+        new_transport: NewTransport = new_transport,
+    ) -> None:
         try:
             self._base_url = str(httpx.URL(endpoint.base_url)).rstrip("/")
         except httpx.InvalidURL as exc:
             raise ValueError(f"is no valid address: {exc}") from exc
         self._endpoint = endpoint
         self._decode_error = decode_error
+        self._new_transport = new_transport
 
     async def get(self, path: str, headers: Mapping[str, str]) -> bytes:
         """The body of a document, of `DOCUMENT_BYTES_MAX` at most.
@@ -57,7 +78,7 @@ class ControlClient:
             headers={"accept-encoding": "identity", "user-agent": "cortexd"} | dict(headers),
             extensions={"timeout": {"connect": self._endpoint.connect_s}},
         )
-        transport = self._new_transport()
+        transport = self._new_transport(self._endpoint)
         try:
             with _failures_of(self._endpoint, FailureKind.UNREACHABLE):
                 answer = await transport.handle_async_request(request)
@@ -69,15 +90,6 @@ class ControlClient:
         finally:
             with trio.move_on_after(CLOSING_S_MAX, shield=True):
                 await transport.aclose()
-
-    def _new_transport(self) -> httpx.AsyncHTTPTransport:
-        endpoint = self._endpoint
-        return httpx.AsyncHTTPTransport(
-            verify=endpoint.tls_context or public_authorities(),
-            trust_env=False,
-            uds=None if endpoint.unix_socket is None else str(endpoint.unix_socket),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
-        )
 
     async def _read(self, path: str, response: "_Response") -> bytes:
         document = bytearray()

@@ -4,6 +4,7 @@ from typing import Final
 
 from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.http_worker import Dialect, EmbeddingCall, HttpWorker, TokenCountCall
 from cortexd.wire.gemini.embeddings import read_embeddings, write_embedding_request
@@ -78,9 +79,9 @@ class GeminiWorker(HttpWorker):
     Google offers.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, parts: AdapterParts) -> None:
         base_url = _versioned(check_base_url(settings.base_url or DEFAULT_BASE_URL))
-        super().__init__(settings, DIALECT, base_url=base_url)
+        super().__init__(settings, DIALECT, parts, base_url=base_url)
 
 
 def _versioned(base_url: str) -> str:

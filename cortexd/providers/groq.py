@@ -12,10 +12,11 @@ import attrs
 from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
 from cortexd.providers import openai_compatible
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.http_worker import HttpWorker
-from cortexd.wire.groq.read_error import decode_error
 from cortexd.wire.groq.write_request import write_chat_request
+from cortexd.wire.openai.read_answer import decode_error
 
 DEFAULT_BASE_URL: Final = "https://api.groq.com/openai/v1"
 
@@ -49,6 +50,6 @@ class GroqWorker(HttpWorker):
     Groq offers.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, parts: AdapterParts) -> None:
         base_url = check_base_url(settings.base_url or DEFAULT_BASE_URL)
-        super().__init__(settings, DIALECT, base_url=base_url)
+        super().__init__(settings, DIALECT, parts, base_url=base_url)

@@ -1,6 +1,5 @@
 """What all workers behind an HTTP address have in common; only the dialect differs."""
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
@@ -15,12 +14,14 @@ from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
+from cortexd.domain.ids import FIRST_KEY, KeyIndex
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.answer_stream import AnswerStream, DecoderFactory, wire_failures
 from cortexd.providers.control_client import ControlClient
-from cortexd.providers.key_rotation import KeyHeaders, KeyRotation, bearer
+from cortexd.providers.key_headers import KeyedHeaders, KeyHeaders, bearer
 from cortexd.providers.transport.client import HttpClient
 from cortexd.providers.transport.endpoint import Endpoint
 from cortexd.providers.transport.refusal import ErrorDecoder
@@ -56,7 +57,8 @@ class Dialect:
 
     Paths are relative to the base URL; `{model}` in one stands for the model's name. `headers` go
     with every request, `key_headers` carry the key. GET `models_path` lists the models: of all that
-    a worker can be asked, it costs nothing and proves that it serves.
+    a worker can be asked, it costs nothing and proves that it serves. `resumes`: it goes on exactly
+    where an assistant's message ends, and needs no setting for that.
     """
 
     features: frozenset[Feature]
@@ -71,6 +73,7 @@ class Dialect:
     key_headers: KeyHeaders = bearer
     embedding: EmbeddingCall | None = None
     token_count: TokenCountCall | None = None
+    resumes: bool = False
 
 
 class HttpWorker:
@@ -79,10 +82,14 @@ class HttpWorker:
     Errors: `ValueError` for settings that can never work.
     """
 
-    def __init__(self, settings: WorkerSettings, dialect: Dialect, *, base_url: str) -> None:
+    def __init__(
+        self, settings: WorkerSettings, dialect: Dialect, parts: AdapterParts, *, base_url: str
+    ) -> None:
         self._settings = settings
         self._dialect = dialect
-        self._keys = KeyRotation(settings.api_keys, dialect.key_headers)
+        self._new_id = parts.new_id
+        self._headers = KeyedHeaders(dialect.headers, settings.api_keys, dialect.key_headers)
+        self._probe_key = FIRST_KEY
         endpoint = Endpoint(
             worker=settings.name,
             base_url=base_url,
@@ -90,8 +97,8 @@ class HttpWorker:
             slots=settings.max_concurrency,
             idle_connections_max=settings.max_concurrency,
         )
-        self._client = HttpClient(endpoint, dialect.decode_error)
-        self._control = ControlClient(endpoint, dialect.decode_error)
+        self._client = HttpClient(endpoint, dialect.decode_error, parts.dial)
+        self._control = ControlClient(endpoint, dialect.decode_error, parts.new_transport)
 
     def info(self) -> WorkerInfo:
         """What is known of the worker without asking it."""
@@ -101,6 +108,8 @@ class HttpWorker:
             priority=self._settings.priority,
             models=self._settings.models,
             features=self._dialect.features,
+            resumes=self._settings.resumes(by_itself=self._dialect.resumes),
+            context_tokens=self._settings.context_tokens,
         )
 
     @property
@@ -122,24 +131,26 @@ class HttpWorker:
         Errors: `WorkerFailed`.
         """
         with wire_failures(self._settings.name):
-            listed = self._dialect.decode_models(await self._get_models())
+            listed = self._dialect.decode_models(await self._ask(self._dialect.models_path))
         return self._settings.models or listed
 
     @asynccontextmanager
-    async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
+    async def open_chat(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> AsyncIterator[ChatStream]:
         """Ask for an answer from `model`; see `ChatProvider`."""
         dialect = self._dialect
         body = dumps(dialect.write_chat_request(request, model=model))
         async with self._client.stream(
             _path(dialect.chat_path, model),
-            self._next_headers(),
+            self._headers.carrying(key),
             body,
             media_type=dialect.stream_type,
         ) as pieces:
-            yield AnswerStream(self._settings.name, pieces, dialect.new_decoder(uuid.uuid4().hex))
+            yield AnswerStream(self._settings.name, pieces, dialect.new_decoder(self._new_id()))
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         """Turn texts into vectors; see `ChatProvider`."""
         call = self._dialect.embedding
@@ -147,38 +158,44 @@ class HttpWorker:
             raise WorkerFailed(self._settings.name, FailureKind.REFUSED, "it has no embeddings")
         answer = await self._client.post(
             _path(call.path, model),
-            self._next_headers(),
+            self._headers.carrying(key),
             dumps(call.write_request(request, model=model)),
             bytes_max=EMBEDDINGS_BYTES_MAX,
         )
         with wire_failures(self._settings.name):
             return call.read_answer(answer)
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         """How many tokens the prompt has; see `ChatProvider`."""
         call = self._dialect.token_count
         if call is None:
             return None
         answer = await self._client.post(
             _path(call.path, model),
-            self._next_headers(),
+            self._headers.carrying(key),
             dumps(call.write_request(request, model=model)),
         )
         with wire_failures(self._settings.name):
             return call.read_answer(answer)
 
-    async def _get_models(self) -> bytes:
+    async def _ask(self, path: str) -> bytes:
+        """What the worker says of itself, with the key that was good last time, else another."""
         # One good key is enough to serve with.
-        for _ in range(len(self._keys) - 1):
+        *others, last = sorted(self._headers.keys, key=lambda key: key != self._probe_key)
+        for key in others:
             try:
-                return await self._control.get(self._dialect.models_path, self._next_headers())
+                return await self._ask_with(key, path)
             except WorkerFailed as failure:
                 if failure.kind is not FailureKind.BAD_KEY:
                     raise
-        return await self._control.get(self._dialect.models_path, self._next_headers())
+        return await self._ask_with(last, path)
 
-    def _next_headers(self) -> dict[str, str]:
-        return dict(self._dialect.headers) | self._keys.next_headers()
+    async def _ask_with(self, key: KeyIndex, path: str) -> bytes:
+        answer = await self._control.get(path, self._headers.carrying(key))
+        self._probe_key = key
+        return answer
 
 
 def _path(template: str, model: str) -> str:

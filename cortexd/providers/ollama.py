@@ -4,6 +4,7 @@ from typing import Final
 
 from cortexd.domain.feature import Feature
 from cortexd.domain.worker import WorkerSettings
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.http_worker import Dialect, EmbeddingCall, HttpWorker
 from cortexd.wire.ollama.embeddings import read_embeddings, write_embedding_request
@@ -54,6 +55,7 @@ DIALECT: Final = Dialect(
     embedding=EmbeddingCall(
         path="/api/embed", write_request=write_embedding_request, read_answer=read_embeddings
     ),
+    resumes=True,
 )
 
 
@@ -64,9 +66,9 @@ class OllamaWorker(HttpWorker):
     are what it serves, whatever else the server has.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, parts: AdapterParts) -> None:
         base_url = check_base_url(settings.base_url or DEFAULT_BASE_URL)
-        super().__init__(settings, DIALECT, base_url=base_url)
+        super().__init__(settings, DIALECT, parts, base_url=base_url)
 
     async def health_check(self) -> tuple[str, ...]:
         """The declared models, else those that are installed; no model is loaded for it.
@@ -74,5 +76,5 @@ class OllamaWorker(HttpWorker):
         Errors: `WorkerFailed`.
         """
         # Whether it is an Ollama at all, before its list of models is believed.
-        await self._control.get(VERSION_PATH, self._next_headers())
+        await self._ask(VERSION_PATH)
         return await super().health_check()

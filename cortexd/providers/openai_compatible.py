@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from cortexd.domain.feature import Feature
-from cortexd.domain.worker import WorkerSettings
+from cortexd.domain.worker import Resume, WorkerSettings
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.http_worker import Dialect, EmbeddingCall, HttpWorker
 from cortexd.wire.openai.embeddings import read_embeddings, write_embedding_request
@@ -67,12 +68,24 @@ _OPENAI_HOST: Final = "api.openai.com"
 _AZURE_HOSTS: Final = ".openai.azure.com"
 
 
-def dialect_of(base_url: str) -> Dialect:
-    """The dialect of the server at this address: who is OpenAI is told by the host alone."""
+def is_openai(base_url: str) -> bool:
+    """Whether it is OpenAI itself that is there: told by the host alone."""
     host = urlsplit(base_url).hostname or ""
-    if host == _OPENAI_HOST or host.endswith((f".{_OPENAI_HOST}", _AZURE_HOSTS)):
+    return host == _OPENAI_HOST or host.endswith((f".{_OPENAI_HOST}", _AZURE_HOSTS))
+
+
+def dialect_of(base_url: str, *, continues: bool = False) -> Dialect:
+    """The dialect of the server at this address.
+
+    `continues`: it is one of those that go on where an assistant's message ends.
+    """
+    if is_openai(base_url):
         write = partial(write_chat_request, limit_name="max_completion_tokens")
         return attrs.evolve(DIALECT, write_chat_request=write)
+    if continues:
+        write = partial(write_chat_request, continues=True)
+        features = FEATURES | {Feature.PREFILL}
+        return attrs.evolve(DIALECT, features=features, write_chat_request=write)
     return DIALECT
 
 
@@ -83,9 +96,10 @@ class OpenAICompatibleWorker(HttpWorker):
     server offers.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, parts: AdapterParts) -> None:
         base_url = _versioned(check_base_url(settings.base_url or DEFAULT_BASE_URL))
-        super().__init__(settings, dialect_of(base_url), base_url=base_url)
+        dialect = dialect_of(base_url, continues=settings.resume is Resume.CONTINUE)
+        super().__init__(settings, dialect, parts, base_url=base_url)
 
 
 def _versioned(base_url: str) -> str:

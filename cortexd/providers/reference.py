@@ -11,12 +11,8 @@ from cortexd.domain.feature import Feature
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers import anthropic, cohere, gemini, groq, ollama, openai_compatible
-from cortexd.providers.catalog import (
-    DEFAULT_BASE_URL,
-    EmbeddedParts,
-    default_priority,
-    make_adapter,
-)
+from cortexd.providers.adapter_parts import AdapterParts
+from cortexd.providers.catalog import DEFAULT_BASE_URL, default_priority, make_adapter
 from cortexd.providers.http_worker import Dialect
 
 _HERE: Final = "http://127.0.0.1"
@@ -124,7 +120,7 @@ def _features() -> Iterator[str]:
 def features_of(kind: WorkerType) -> frozenset[Feature]:
     """What an adapter of this type says it can carry."""
     settings = WorkerSettings(name=WorkerName("any"), type=kind, priority=0)
-    return make_adapter(settings, EmbeddedParts()).info().features
+    return make_adapter(settings, AdapterParts()).info().features
 
 
 if __name__ == "__main__":

@@ -1,31 +1,29 @@
 """The node put together: every part made once, each knowing only what it is given."""
 
 import random
-import socket
-import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
 
 import attrs
 
 from cortexd.actors.published import Published
-from cortexd.actors.roster import Roster
+from cortexd.actors.roster import HiringTerms, Roster
 from cortexd.actors.worker_pool import HealthBoard, PoolView, pool_view
 from cortexd.config.schema import Config
 from cortexd.domain.events import Emit
 from cortexd.http.admin.documents import AdminDocuments
-from cortexd.http.admin.routes import admin_routes
-from cortexd.http.data_routes import DoorParts, data_routes
+from cortexd.http.data_routes import DoorParts
 from cortexd.http.probes import NodeProbes
-from cortexd.http.quart_app import Route, build_app
-from cortexd.observability.event_log import log_event
 from cortexd.pipeline.build import PipelineParts, build_pipeline
+from cortexd.pipeline.caching import CachingParts
 from cortexd.pipeline.deadline import Cutoff
-from cortexd.runtime.drain import Drain, DrainingDoor
-from cortexd.runtime.http_listener import HttpListener, ListenerSettings
-from cortexd.runtime.listening import Listening
+from cortexd.pipeline.flights import Flights
+from cortexd.pipeline.routing import RoutingParts
+from cortexd.policy.answer_cache import AnswerCache
+from cortexd.policy.degradation import DegradationLevel
+from cortexd.runtime.drain import Drain
+from cortexd.runtime.surroundings import Surroundings
 from cortexd.runtime.workers import hire
 from supervisor_tree import Service, Tree
 
@@ -35,7 +33,7 @@ RETRY_AFTER_S_MAX = 10.0
 
 @attrs.frozen(kw_only=True, eq=False)
 class Application:
-    """What the supervision tree runs. All of it outlives every actor."""
+    """What the supervision tree runs, but for the doors. All of it outlives every actor."""
 
     config: Config
     chance: random.Random
@@ -45,41 +43,61 @@ class Application:
     view: Published[PoolView]
     tree: Published[Tree | None]
     drain: Drain
+    cutoff: Cutoff
+    cache: AnswerCache
+    flights: Flights
     engines: Mapping[str, Callable[[], Service]]
-    data_door: Callable[[], Service]
-    admin_door: Callable[[], Service]
+    doors: DoorParts
+    documents: AdminDocuments
 
 
-def build_application(config: Config, listening: Listening) -> Application:
+def build_application(config: Config, around: Surroundings) -> Application:
     """Make all parts and tie them together. Nothing runs yet."""
-    staff = hire(config)
+    emit, chance = around.emit, around.chance
+    terms = HiringTerms(breaker=config.breaker, retry=config.retry, chance=chance)
+    staff = hire(config, terms, around.adapters)
     roster: Roster = Published(staff.workers)
     board: HealthBoard = Published({})
     view = Published(pool_view(roster, board, config.pool.strategy))
     tree: Published[Tree | None] = Published(None)
     drain, cutoff = Drain(), Cutoff()
+    cache, flights = AnswerCache(config.cache.max_bytes), Flights()
     probes = NodeProbes(
         view=view,
-        uptime_s=partial(_elapsed, time.monotonic()),
+        uptime_s=partial(_elapsed, around.clock, around.clock()),
         is_draining=drain.ordered.is_set,
-        wall_clock=time.time,
+        wall_clock=around.wall_clock,
     )
     pipeline = build_pipeline(
         PipelineParts(
-            emit=log_event,
+            emit=emit,
+            chance=chance,
             cutoff=cutoff,
-            view=view,
-            aliases=config.routing.aliases,
-            retry_after_s=min(config.health.interval_seconds, RETRY_AFTER_S_MAX),
+            level=Published(DegradationLevel.HEALTHY),
+            caching=CachingParts(
+                settings=config.cache,
+                cache=cache,
+                flights=flights,
+                aliases=config.routing.aliases,
+                chance=chance,
+            ),
+            routing=RoutingParts(
+                view=view,
+                aliases=config.routing.aliases,
+                retry_after_s=min(config.health.interval_seconds, RETRY_AFTER_S_MAX),
+                strain_max=config.retry.budget_ratio,
+                chance=chance,
+            ),
+            retry=config.retry,
         )
     )
     doors = DoorParts(
         service=pipeline,
         aliases=config.routing.aliases,
         probes=probes,
-        new_id=lambda: uuid.uuid4().hex,
-        wall_clock=time.time,
-        clock=time.monotonic,
+        new_id=around.new_id,
+        wall_clock=around.wall_clock,
+        clock=around.clock,
         version=metadata.version("cortexd"),
     )
     documents = AdminDocuments(
@@ -87,37 +105,23 @@ def build_application(config: Config, listening: Listening) -> Application:
         snapshot=lambda: tree.value.snapshot() if tree.value else None,
         in_flight=lambda: cutoff.in_flight,
     )
-    data = _door(config, listening.data, data_routes(doors))
     return Application(
         config=config,
-        chance=random.Random(),  # noqa: S311  spreads probes, guards no secret
-        emit=log_event,
+        chance=chance,
+        emit=emit,
         roster=roster,
         board=board,
         view=view,
         tree=tree,
         drain=drain,
+        cutoff=cutoff,
+        cache=cache,
+        flights=flights,
         engines=staff.engines,
-        data_door=partial(
-            DrainingDoor, data, drain=drain, drain_s=config.node.drain_seconds, cutoff=cutoff
-        ),
-        admin_door=_door(config, listening.admin, admin_routes(documents, listening.token)),
+        doors=doors,
+        documents=documents,
     )
 
 
-def _door(
-    config: Config, sockets: Sequence[socket.socket], routes: Sequence[Route]
-) -> Callable[[], HttpListener]:
-    limits = config.data
-    app = build_app(routes, max_body_bytes=limits.max_body_bytes, body_seconds=limits.body_seconds)
-    settings = ListenerSettings(
-        max_connections=limits.max_connections,
-        keep_alive_seconds=limits.keep_alive_seconds,
-        header_seconds=limits.header_seconds,
-        max_body_bytes=limits.max_body_bytes,
-    )
-    return partial(HttpListener, app, sockets, settings)
-
-
-def _elapsed(since: float) -> float:
-    return time.monotonic() - since
+def _elapsed(clock: Callable[[], float], since: float) -> float:
+    return clock() - since

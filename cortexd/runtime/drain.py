@@ -9,6 +9,7 @@ from typing import Any
 import trio
 
 from cortexd.pipeline.deadline import Cutoff
+from cortexd.pipeline.flights import Flights
 from cortexd.runtime.http_listener import HttpListener
 
 LAST_WORDS_S = 2.0
@@ -39,11 +40,13 @@ class DrainingDoor:
         self,
         make_listener: Callable[[], HttpListener],
         *,
+        flights: Flights,
         drain: Drain,
         drain_s: float,
         cutoff: Cutoff,
     ) -> None:
         self._listener = make_listener()
+        self._flights = flights
         self._drain = drain
         self._drain_s = drain_s
         self._cutoff = cutoff
@@ -56,7 +59,7 @@ class DrainingDoor:
 
     async def run(self, *, task_status: trio.TaskStatus[Any]) -> None:
         """Serve until stopped; back when the last connection is gone, in `drain_s` at most."""
-        async with trio.open_nursery() as nursery:
+        async with self._flights.open(), trio.open_nursery() as nursery:
             nursery.start_soon(self._end_in_time)
             await self._listener.run(task_status=task_status)
             nursery.cancel_scope.cancel()

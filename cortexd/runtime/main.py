@@ -14,9 +14,11 @@ from cortexd.config.schema import Config
 from cortexd.observability.logs import LogFormat, configure_logs
 from cortexd.runtime.announcement import announcement, wait_for_verdicts
 from cortexd.runtime.application import Application, build_application
+from cortexd.runtime.doors import doors_on
 from cortexd.runtime.listening import Listening, listen
 from cortexd.runtime.supervision import supervision_tree
 from cortexd.runtime.supervision_log import log_supervision, log_tree
+from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import SupervisionError, open_tree
 
 EXIT_OK = 0
@@ -46,7 +48,7 @@ def run(config: Config, *, log_format: str) -> int:
 
 
 async def _run_node(config: Config, listening: Listening) -> int:
-    app = build_application(config, listening)
+    app = build_application(config, Surroundings())
     code = EXIT_OK
     # Taken before the tree starts and until it has stopped, so that none is lost; what comes while
     # the process is ending must not turn a clean stop into a death by signal.
@@ -69,7 +71,7 @@ async def _run_node(config: Config, listening: Listening) -> int:
 
 
 async def _serve(app: Application, listening: Listening) -> None:
-    async with open_tree(supervision_tree(app)) as tree:
+    async with open_tree(supervision_tree(app, doors_on(listening, app))) as tree:
         tree.add_hook(log_supervision)
         app.tree.publish(tree)
         async with trio.open_nursery() as nursery:

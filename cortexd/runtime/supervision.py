@@ -7,10 +7,12 @@ Children start in the order written and stop in reverse: the doors come last and
 
 from functools import partial
 
+from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
 from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
 from cortexd.actors.worker_pool import WORKER_POOL, WorkerPool
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
 from cortexd.runtime.application import Application
+from cortexd.runtime.doors import Doors
 from supervisor_tree import Backoff, ChildSpec, Name, Strategy, Supervisor
 
 DOORS = Name[Supervisor]("doors")
@@ -32,12 +34,12 @@ NO_SECOND_CHANCE = Backoff(give_up_after=0)
 RESTARTS_MAX = 100
 
 
-def supervision_tree(app: Application) -> Supervisor:
+def supervision_tree(app: Application, doors: Doors) -> Supervisor:
     """The node as a tree. It gives up when the doors do, and for nothing else."""
     return Supervisor(
         ChildSpec("engines", partial(_engines, app), name=ENGINES, backoff=ACTOR_BACKOFF),
         ChildSpec("workers", partial(_workers, app), name=WORKERS, backoff=ACTOR_BACKOFF),
-        ChildSpec("doors", partial(_doors, app), name=DOORS, backoff=NO_SECOND_CHANCE),
+        ChildSpec("doors", partial(_doors, app, doors), name=DOORS, backoff=NO_SECOND_CHANCE),
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,
     )
@@ -56,10 +58,12 @@ def _workers(app: Application) -> Supervisor:
     # rest_for_one: each of them starts from what those before it have published.
     config, roster, board, view = app.config, app.roster, app.board, app.view
     registry = partial(WorkerRegistry, roster, app.emit)
+    breakers = partial(CircuitBreakers, roster, app.emit)
     pool = partial(WorkerPool, roster, board, view, config.pool.strategy)
     monitor = partial(HealthMonitor, roster, board, config.health, chance=app.chance, emit=app.emit)
     return Supervisor(
         ChildSpec("worker-registry", registry, name=WORKER_REGISTRY, backoff=ACTOR_BACKOFF),
+        ChildSpec("circuit-breakers", breakers, name=CIRCUIT_BREAKERS, backoff=ACTOR_BACKOFF),
         ChildSpec("worker-pool", pool, name=WORKER_POOL, backoff=ACTOR_BACKOFF),
         ChildSpec("health-monitor", monitor, name=HEALTH_MONITOR, backoff=ACTOR_BACKOFF),
         strategy=Strategy.REST_FOR_ONE,
@@ -67,10 +71,10 @@ def _workers(app: Application) -> Supervisor:
     )
 
 
-def _doors(app: Application) -> Supervisor:
+def _doors(app: Application, doors: Doors) -> Supervisor:
     # The admin door is the first up and the last down, so that a drain can be watched.
     return Supervisor(
-        ChildSpec("admin-door", app.admin_door),
-        ChildSpec("data-door", app.data_door, shutdown=app.config.node.drain_seconds + 2.0),
+        ChildSpec("admin-door", doors.admin),
+        ChildSpec("data-door", doors.data, shutdown=app.config.node.drain_seconds + 2.0),
         strategy=Strategy.ONE_FOR_ONE,
     )

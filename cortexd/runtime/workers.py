@@ -6,12 +6,14 @@ from functools import partial
 import attrs
 
 from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
-from cortexd.actors.roster import RegisteredWorker, registered
+from cortexd.actors.roster import HiringTerms, RegisteredWorker, registered
 from cortexd.config.schema import Config
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerType
-from cortexd.providers.catalog import EmbeddedParts, make_adapter
+from cortexd.providers.adapter_parts import AdapterParts
+from cortexd.providers.catalog import make_adapter
 from cortexd.providers.embedded.engine import EmbeddedEngine
+from cortexd.providers.embedded.engine_address import EngineAddress
 from supervisor_tree import Service, whereis
 
 
@@ -23,19 +25,20 @@ class Staff:
     engines: Mapping[str, Callable[[], Service]]
 
 
-def hire(config: Config) -> Staff:
+def hire(config: Config, terms: HiringTerms, parts: AdapterParts) -> Staff:
     """Make every worker's adapter; nothing is connected to or started yet."""
     workers: list[RegisteredWorker] = []
     engines: dict[str, Callable[[], Service]] = {}
     for settings in config.workers:
-        embedded = EmbeddedParts(config.embedded)
-        workers.append(registered(settings, make_adapter(settings, embedded)))
+        # Each embedded worker has an engine of its own.
+        own = attrs.evolve(parts, embedded=config.embedded, address=EngineAddress())
+        workers.append(registered(settings, make_adapter(settings, own), terms))
         if settings.type is WorkerType.EMBEDDED:
             # Found well as soon as it is, and not at the next round of probes.
             engines[settings.name] = partial(
                 EmbeddedEngine,
                 config.embedded,
-                embedded.address,
+                own.address,
                 on_ready=partial(_ask_for_a_check, settings.name),
             )
     return Staff(tuple(workers), engines)

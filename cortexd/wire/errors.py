@@ -34,7 +34,8 @@ class UpstreamError(WireError):
 
     `detail` quotes it, cut to length, for the operator alone. `status` is the HTTP status it came
     with, or the one it names inside a stream. `told` is its message, where it came in a known form
-    and not as a page of HTML, say. `retry_after_s`: when to come again, where the body tells.
+    and not as a page of HTML, say. `retry_after_s`, or the latest of the times in `retry_at` (as
+    RFC 3339 writes them): when to come again, where the body tells, or headers of this provider.
     """
 
     kind: FailureKind
@@ -42,3 +43,4 @@ class UpstreamError(WireError):
     status: int | None = None
     told: str | None = None
     retry_after_s: float | None = None
+    retry_at: tuple[str, ...] = ()

@@ -36,6 +36,8 @@ _CODE_KINDS: Final[Mapping[str, FailureKind]] = {
     "account_deactivated": FailureKind.BAD_KEY,
     "billing_hard_limit_reached": FailureKind.QUOTA_EXHAUSTED,
     "billing_not_active": FailureKind.QUOTA_EXHAUSTED,
+    # Groq, with status 400: the organisation's own spend limit.
+    "blocked_api_access": FailureKind.QUOTA_EXHAUSTED,
     "capacity_exceeded": FailureKind.OVERLOADED,
     "context_length_exceeded": FailureKind.REFUSED,
     "credit_balance_exhausted": FailureKind.QUOTA_EXHAUSTED,
@@ -53,6 +55,15 @@ _CODE_KINDS: Final[Mapping[str, FailureKind]] = {
 # What comes with several statuses, which then tell more.
 _CODE_KINDS_WITHOUT_STATUS: Final[Mapping[str, FailureKind]] = {
     "slow_down": FailureKind.OVERLOADED,
+}
+
+# Types of OpenAI's errors, which tell something only where no status does.
+_TYPE_KINDS: Final[Mapping[str, FailureKind]] = {
+    "authentication_error": FailureKind.BAD_KEY,
+    "invalid_request_error": FailureKind.REFUSED,
+    "overloaded_error": FailureKind.OVERLOADED,
+    "permission_error": FailureKind.BAD_KEY,
+    "rate_limit_error": FailureKind.RATE_LIMITED,
 }
 
 _TOO_LARGE: Final = 413
@@ -83,6 +94,10 @@ def classify(status: int, codes: tuple[object, ...] = ()) -> FailureKind:
     for code in codes:
         if isinstance(code, str) and code in _CODE_KINDS_WITHOUT_STATUS:
             return _CODE_KINDS_WITHOUT_STATUS[code]
+    if status not in _ERRORS:
+        for code in codes:
+            if isinstance(code, str) and code in _TYPE_KINDS:
+                return _TYPE_KINDS[code]
     # A success that is none, a redirect and a status nobody knows are faults of the server.
     return FailureKind.REFUSED if status in _CLIENT_ERRORS else FailureKind.SERVER_ERROR
 

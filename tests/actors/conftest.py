@@ -21,13 +21,14 @@ from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Event
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
-from cortexd.domain.ids import WorkerName
+from cortexd.domain.ids import FIRST_KEY, KeyIndex, WorkerName
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings, WorkerType
 from cortexd.policy.health import HealthSettings
 from cortexd.policy.load_balancing import PoolStrategy
 from cortexd.ports import ChatStream
 from supervisor_tree import ChildSpec, Strategy, Supervisor
+from tests.parts import TERMS
 
 
 @attrs.define(eq=False)
@@ -66,18 +67,20 @@ class Patient:
         """Nothing to close."""
 
     def open_chat(
-        self, request: ChatRequest, *, model: str
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> AbstractAsyncContextManager[ChatStream]:
         """No chats here."""
         raise AssertionError(model)
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         """No embeddings here."""
         raise AssertionError(model)
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         """Cannot tell."""
         return None
 
@@ -85,7 +88,7 @@ class Patient:
 def _hire(name: str) -> tuple[Patient, RegisteredWorker]:
     patient = Patient(WorkerName(name))
     settings = WorkerSettings(name=patient.name, type=WorkerType.SCRIPTED, priority=10)
-    return patient, registered(settings, patient)
+    return patient, registered(settings, patient, TERMS)
 
 
 @attrs.define(eq=False)

@@ -200,7 +200,9 @@ def test_one_request_is_refused(node: Any, told: Any, name: str) -> None:
     assert told(refused, sent)
     assert second.status == 200
     assert set(refused.headers) <= {"content-type", "content-length", "allow", "date"} | {
-        "x-request-id"
+        "x-request-id",
+        "x-cortexd-attempts",
+        "x-cortexd-cache",
     }
 
 

@@ -23,20 +23,20 @@ from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.answer import Embedded
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.embedding import EmbeddingRequest
-from cortexd.domain.ids import WorkerName
+from cortexd.domain.ids import FIRST_KEY, KeyIndex, WorkerName
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerHealth, WorkerSettings, WorkerStatus, WorkerType
 from cortexd.http.data_routes import DoorParts, data_routes
 from cortexd.http.doors.door import Door, DoorRequest
 from cortexd.http.doors.model_door import PARSED_ON_THE_LOOP_BYTES_MAX
 from cortexd.http.probes import NodeProbes
-from cortexd.pipeline.build import PipelineParts, build_pipeline
-from cortexd.pipeline.deadline import Cutoff
+from cortexd.pipeline.build import build_pipeline
 from cortexd.policy.load_balancing import PoolStrategy
 from cortexd.providers import anthropic, cohere, gemini, groq, ollama, openai_compatible
 from cortexd.providers.scripted.worker import ScriptedWorker
 from cortexd.wire.strict_json import dumps
 from tests.bad_input.rich_requests import RICH, Place, places
+from tests.parts import UNBREAKABLE, pipeline_parts
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -61,26 +61,30 @@ class _PolyglotWorker(ScriptedWorker):
     """Puts each request into the words of every provider that could be asked, then plays."""
 
     @asynccontextmanager
-    async def open_chat(self, request: ChatRequest, *, model: str) -> Any:
+    async def open_chat(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> Any:
         for dialect in DIALECTS:
             if dialect.features >= set(request.needs):
                 assert dumps(dialect.write_chat_request(request, model=model))
-        async with super().open_chat(request, model=model) as stream:
+        async with super().open_chat(request, model=model, key=key) as stream:
             yield stream
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         for dialect in DIALECTS:
             if dialect.embedding and dialect.features >= set(request.needs):
                 assert dumps(dialect.embedding.write_request(request, model=model))
-        return await super().embed(request, model=model)
+        return await super().embed(request, model=model, key=key)
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         for dialect in DIALECTS:
             if dialect.token_count and dialect.features >= set(request.needs):
                 assert dumps(dialect.token_count.write_request(request, model=model))
-        return await super().count_tokens(request, model=model)
+        return await super().count_tokens(request, model=model, key=key)
 
 
 @attrs.define
@@ -118,7 +122,7 @@ def _member(name: str, script: Sequence[Mapping[str, object]]) -> PoolMember:
         script=tuple(map(dict, script)),
     )
     health = WorkerHealth(status=WorkerStatus.AVAILABLE, models=("scripted",))
-    return PoolMember(registered(worker, _PolyglotWorker(worker)), health)
+    return PoolMember(registered(worker, _PolyglotWorker(worker, lambda: "1"), UNBREAKABLE), health)
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +131,7 @@ def doors() -> Mapping[str, Door]:
     members = tuple(_member(name, script) for name, script in SCRIPTS.items())
     view = Published(PoolView(members, PoolStrategy.ROUND_ROBIN))
     aliases = {"any": tuple(SCRIPTS)}
-    service = build_pipeline(
-        PipelineParts(
-            emit=lambda _: None, cutoff=Cutoff(), view=view, aliases=aliases, retry_after_s=1.0
-        )
-    )
+    service = build_pipeline(pipeline_parts(view, lambda _: None, aliases=aliases))
     parts = DoorParts(
         service=service,
         probes=NodeProbes(

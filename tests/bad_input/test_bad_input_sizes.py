@@ -18,6 +18,7 @@ from cortexd.http.doors.door import DoorRequest
 from cortexd.http.doors.model_door import PARSED_ON_THE_LOOP_BYTES_MAX, Asked, ModelDoor
 from cortexd.http.doors.openai import OpenAiDialect
 from cortexd.pipeline.exchange import Exchange
+from cortexd.pipeline.reading import ReadingLayer
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -171,7 +172,7 @@ async def test_what_is_large_is_read_off_the_event_loop() -> None:
         raise NodeStopping("the answer makes no difference")
 
     dialect = _SlowDialect(new_id=lambda: "1", wall_clock=lambda: 0.0)
-    door = ModelDoor(dialect, service, lambda: "1")
+    door = ModelDoor(dialect, ReadingLayer(service), lambda: "1")
     content = "x" * PARSED_ON_THE_LOOP_BYTES_MAX
     document = {"model": "auto", "messages": [{"role": "user", "content": content}]}
     request = DoorRequest(

@@ -27,7 +27,7 @@ type = "openai"
 name = "a"
 type = "ollama"
 api_keys = ["canary"]
-[breaker]
+[brakes]
 """
 
 
@@ -67,7 +67,7 @@ def test_the_real_command_lists_every_problem_and_exits_with_78(tmp_path: Path) 
         f"{path}:3 data.max_connections",
         f"{path}:8 workers[1].name",
         f"{path}:10 workers[1].api_keys[0]",
-        f"{path}:11 breaker",
+        f"{path}:11 brakes",
     ]
     assert count == "5 problems in the configuration"
     assert "canary" not in done.stderr

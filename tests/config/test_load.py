@@ -10,7 +10,7 @@ import pytest
 from cortexd.config.load import load
 from cortexd.config.schema import Config
 from cortexd.domain.secret import Secret
-from cortexd.domain.worker import WorkerType
+from cortexd.domain.worker import Resume, WorkerType
 from cortexd.policy.load_balancing import PoolStrategy
 
 Load = Callable[..., Config]
@@ -36,6 +36,9 @@ def test_an_empty_file_is_a_whole_configuration(load_text: Load) -> None:
         16,
     )
     assert first.priority < second.priority
+    # Loading a model takes its time.
+    assert (first.first_token_seconds, second.first_token_seconds) == (180.0, 180.0)
+    assert (first.resume, first.weight, first.context_tokens) == (Resume.AUTO, 1.0, None)
 
 
 def test_a_list_of_no_workers_is_taken_at_its_word(load_text: Load) -> None:
@@ -61,6 +64,9 @@ def test_every_section_reaches_its_settings(load_text: Load) -> None:
         base_url = "http://gpu.example.org:8000/v1"
         models = ["a", "b"]
         priority = 3
+        weight = 2
+        context_tokens = 8192
+        resume = "continue"
         total_seconds = 9.5
         [pool]
         strategy = "round_robin"
@@ -77,6 +83,7 @@ def test_every_section_reaches_its_settings(load_text: Load) -> None:
     assert config.admin.bind == ("unix:run/admin.sock",)
     (worker,) = config.workers
     assert (worker.models, worker.priority, worker.total_seconds) == (("a", "b"), 3, 9.5)
+    assert (worker.weight, worker.context_tokens, worker.resume) == (2.0, 8192, Resume.CONTINUE)
     assert config.pool.strategy is PoolStrategy.ROUND_ROBIN
     assert config.routing.aliases == {"fast": ("gpu/a", "gpu")}
     assert (config.health.interval_seconds, config.embedded.threads) == (10.0, 2)

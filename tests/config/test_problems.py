@@ -25,8 +25,8 @@ _FAIL = "workers[0].script[1].fail"
         ("[data]\nmax_body_bites = 1", 2, "data.max_body_bites", 'mean "max_body_bytes"?'),
         (f'{_OLLAMA}base_ulr = "x"', 4, "workers[0].base_ulr", 'mean "base_url"?'),
         ("[pool]\nzzz = 1", 2, "pool.zzz", "known here: strategy"),
-        ("[breaker]\nenabled = true", 1, "breaker", "unknown key"),
-        ('[[workers]]\nname = "w"\ntype = "ollama"\nweight = 1', 4, "workers[0].weight", "unknown"),
+        ("[brakes]\nenabled = true", 1, "brakes", "unknown key"),
+        ('[[workers]]\nname = "w"\ntype = "ollama"\nbulk = 1', 4, "workers[0].bulk", "unknown"),
         # nothing is guessed
         ('[data]\nmax_connections = "80"', 2, "data.max_connections", "not a text"),
         ("[data]\nmax_connections = true", 2, "data.max_connections", "not true or false"),
@@ -66,6 +66,19 @@ _FAIL = "workers[0].script[1].fail"
         ('[[workers]]\nname = ""\ntype = "ollama"', 2, "workers[0].name", "letters, digits"),
         (f'{_OLLAMA}models = ["a", ""]', 4, "workers[0].models", "empty name"),
         (f"{_OLLAMA}max_concurrency = 0", 4, "workers[0].max_concurrency", "at least 1"),
+        (f"{_OLLAMA}weight = 0", 4, "workers[0].weight", "more than 0"),
+        (f"{_OLLAMA}context_tokens = 0", 4, "workers[0].context_tokens", "at least 1"),
+        (f'{_OLLAMA}resume = "on"', 4, "workers[0].resume", '"auto", "continue", "off"'),
+        (f'{_WORKER}type = "groq"\nresume = "continue"', 4, "workers[0].resume", "groq"),
+        (f'{_WORKER}type = "gemini"\nresume = "continue"', 4, "workers[0].resume", "anew"),
+        (f'{_WORKER}type = "cohere"\nresume = "continue"', 4, "workers[0].resume", "anew"),
+        (f'{_WORKER}type = "openai"\nresume = "continue"', 4, "workers[0].resume", "OpenAI itself"),
+        (
+            f'{_WORKER}type = "embedded"\ncontext_tokens = 2048',
+            4,
+            "workers[0].context_tokens",
+            "embedded.context_tokens",
+        ),
         (
             f'{_WORKER}type = "embedded"\nmax_concurrency = 2',
             4,
@@ -224,7 +237,7 @@ api_keys = ["literal"]
 strategy = "x"
 [health]
 timeout_seconds = 99
-[breaker]
+[brakes]
 """,
         {"CORTEXD__DATA__MAX_BODY_BYTES": "1"},
     )
@@ -235,7 +248,7 @@ timeout_seconds = 99
         (10, "workers[1].api_keys[0]"),
         (12, "pool.strategy"),
         (14, "health.timeout_seconds"),
-        (15, "breaker"),
+        (15, "brakes"),
         (None, "data.max_body_bytes"),
     ]
 

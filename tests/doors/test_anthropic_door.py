@@ -9,7 +9,6 @@ import pytest
 from anthropic.types import Message, MessageTokensCount
 from anthropic.types.shared import ErrorResponse
 
-from cortexd.actors.roster import registered
 from cortexd.domain.answer import (
     Batch,
     Finished,
@@ -20,6 +19,7 @@ from cortexd.domain.answer import (
     ToolCallDelta,
     ToolCallStarted,
 )
+from cortexd.domain.attempt import Attempt
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.errors import (
     CortexError,
@@ -30,20 +30,18 @@ from cortexd.domain.errors import (
     WorkerFailed,
 )
 from cortexd.domain.failure import FailureKind
-from cortexd.domain.ids import WorkerName
+from cortexd.domain.ids import FIRST_KEY, WorkerName
 from cortexd.domain.request import TokenCountRequest
 from cortexd.domain.usage import Usage
-from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.http.doors.anthropic import anthropic_messages_door, anthropic_token_count_door
 from cortexd.http.doors.door import DoorRequest
 from cortexd.http.doors.model_door import ModelDoor
-from cortexd.pipeline.exchange import Attempt, Choice, Exchange
+from cortexd.pipeline.exchange import Exchange
+from cortexd.pipeline.reading import ReadingLayer
 from cortexd.wire.sse import SseDecoder, SseEvent
 
 WORKER = WorkerName("worker-1")
-NO_PROVIDER: Any = None
-SETTINGS = WorkerSettings(name=WORKER, type=WorkerType.SCRIPTED, priority=1)
-CHOICE = Choice(registered(SETTINGS, NO_PROVIDER), "served-model")
+MODEL = "served-model"
 THOUGHT: Batch = (ReasoningDelta("Hm", "sig"),)
 HELLO: Batch = (TextDelta("Hel"), TextDelta("lo"))
 END: Batch = (Finished(FinishReason.STOP, Usage(input_tokens=5, output_tokens=2)),)
@@ -96,9 +94,9 @@ class Script:
         """Answer as scripted."""
         self.seen.append(exchange)
         for batch in self.batches:
-            if exchange.choice is None:
-                exchange.choice = CHOICE
-                exchange.attempts.append(Attempt(WORKER, CHOICE.model))
+            if exchange.worker is None:
+                exchange.trail.worker, exchange.trail.model = WORKER, MODEL
+                exchange.trail.attempts.append(Attempt(WORKER, MODEL, FIRST_KEY, 0.0))
             await exchange.downstream.send(batch)
         if self.error is not None:
             raise self.error
@@ -115,13 +113,13 @@ async def _send(door: ModelDoor, document: Mapping[str, object]) -> Recorder:
 
 async def _ask(script: Script, **fields: object) -> Recorder:
     document = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-    door = anthropic_messages_door(script, new_id=lambda: "new-id")
+    door = anthropic_messages_door(ReadingLayer(script), new_id=lambda: "new-id")
     return await _send(door, document | fields)
 
 
 async def _count(script: Script, **fields: object) -> Recorder:
     document = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-    door = anthropic_token_count_door(script, new_id=lambda: "new-id")
+    door = anthropic_token_count_door(ReadingLayer(script), new_id=lambda: "new-id")
     return await _send(door, document | fields)
 
 
@@ -141,7 +139,8 @@ async def test_a_whole_answer() -> None:
         "x-request-id": "new-id",
         "request-id": "new-id",
         "x-cortexd-worker": "worker-1",
-        "x-cortexd-attempts": "1",
+        "x-cortexd-attempts": "1 (worker-1: taken)",
+        "x-cortexd-cache": "bypass",
     }
     (exchange,) = script.seen
     assert exchange.door == "anthropic"

@@ -6,8 +6,8 @@ import attrs
 import pytest
 import trio
 
-from cortexd.actors.roster import registered
 from cortexd.domain.answer import Batch, Finished, FinishReason, TextDelta
+from cortexd.domain.attempt import Attempt
 from cortexd.domain.chat import ChatRequest, Role, text_message
 from cortexd.domain.errors import (
     CortexError,
@@ -18,22 +18,21 @@ from cortexd.domain.errors import (
     WorkerFailed,
 )
 from cortexd.domain.failure import FailureKind
-from cortexd.domain.ids import WorkerName
+from cortexd.domain.ids import FIRST_KEY, WorkerName
 from cortexd.domain.usage import Usage
-from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.http.doors.door import DoorRequest
 from cortexd.http.doors.model_door import ModelDoor
 from cortexd.http.doors.ollama import ollama_chat_door
 from cortexd.http.doors.openai import openai_chat_door
 from cortexd.http.doors.replies import ANSWER_WEIGHT_MAX, PipelineBug
-from cortexd.pipeline.exchange import Attempt, Choice, Exchange
+from cortexd.pipeline.exchange import Exchange
+from cortexd.pipeline.reading import ReadingLayer
 
 WALL_S = 1_767_225_600.0
 WORKER = WorkerName("worker-1")
 DEAD = WorkerFailed(WORKER, FailureKind.SERVER_ERROR, "detail")
-NO_PROVIDER: Any = None
-SETTINGS = WorkerSettings(name=WORKER, type=WorkerType.SCRIPTED, priority=1)
-CHOICE = Choice(registered(SETTINGS, NO_PROVIDER), "served-model")
+MODEL = "served-model"
+LOST = Attempt(WorkerName("dead"), "m", FIRST_KEY, 0.0, failure=DEAD)
 HELLO: Batch = (TextDelta("Hel"), TextDelta("lo"))
 END: Batch = (Finished(FinishReason.STOP, Usage(input_tokens=5, output_tokens=2)),)
 JSON = {"content-type": "application/json"}
@@ -89,11 +88,11 @@ class Script:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer as scripted, after one failed attempt."""
         self.seen.append(exchange)
-        exchange.attempts.append(Attempt(WorkerName("dead"), "m", DEAD))
+        exchange.trail.attempts.append(LOST)
         for batch in self.batches:
-            if exchange.choice is None:
-                exchange.choice = CHOICE
-                exchange.attempts.append(Attempt(WORKER, CHOICE.model))
+            if exchange.worker is None:
+                exchange.trail.worker, exchange.trail.model = WORKER, MODEL
+                exchange.trail.attempts.append(Attempt(WORKER, MODEL, FIRST_KEY, 0.0))
             await exchange.downstream.send(batch)
             if self.between is not None:
                 await self.between()
@@ -113,11 +112,11 @@ class Clock:
 
 
 def _door(dialect: str, script: Script, clock: Clock | None = None) -> ModelDoor:
+    service, ids = ReadingLayer(script), lambda: "new-id"
     if dialect == "openai":
-        return openai_chat_door(script, new_id=lambda: "new-id", wall_clock=lambda: WALL_S)
-    return ollama_chat_door(
-        script, new_id=lambda: "new-id", wall_clock=lambda: WALL_S, clock=clock or Clock()
-    )
+        return openai_chat_door(service, new_id=ids, wall_clock=lambda: WALL_S)
+    clock = clock or Clock()
+    return ollama_chat_door(service, new_id=ids, wall_clock=lambda: WALL_S, clock=clock)
 
 
 async def _answer(
@@ -170,7 +169,8 @@ async def test_the_head_of_a_stream(dialect: str) -> None:
         "cache-control": "no-cache",
         "x-request-id": "mine",
         "x-cortexd-worker": "worker-1",
-        "x-cortexd-attempts": "2",
+        "x-cortexd-attempts": "2 (dead: server error; worker-1: taken)",
+        "x-cortexd-cache": "bypass",
     }
 
 
@@ -184,7 +184,8 @@ async def test_a_whole_answer(dialect: str) -> None:
         "content-length": str(len(respond.body)),
         "x-request-id": "new-id",
         "x-cortexd-worker": "worker-1",
-        "x-cortexd-attempts": "2",
+        "x-cortexd-attempts": "2 (dead: server error; worker-1: taken)",
+        "x-cortexd-cache": "bypass",
     }
     answer = json.loads(respond.body)
     message = answer["choices"][0]["message"] if dialect == "openai" else answer["message"]
@@ -282,7 +283,7 @@ async def test_an_error_before_the_first_byte_has_a_status(
     assert respond.status == status
     assert respond.headers["content-type"] == "application/json"
     assert respond.headers["x-request-id"] == "new-id"
-    assert respond.headers["x-cortexd-attempts"] == "1"
+    assert respond.headers["x-cortexd-attempts"] == "1 (dead: server error)"
     assert ("retry-after" in respond.headers) == (status == 503)
     assert _message(dialect, respond.body) == error.message
     assert respond.finished
@@ -363,7 +364,7 @@ async def test_a_deadline_while_the_head_is_being_sent() -> None:
         respond.start_waits = False
         raise DeadlineExceeded("the time is over")
 
-    door = openai_chat_door(service, new_id=lambda: "i", wall_clock=lambda: WALL_S)
+    door = openai_chat_door(ReadingLayer(service), new_id=lambda: "i", wall_clock=lambda: WALL_S)
     body = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
     await door.answer(DoorRequest(method="POST", path="/", headers=JSON, body=body), respond)
     assert respond.status == 504

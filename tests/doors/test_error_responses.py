@@ -87,7 +87,7 @@ def _failed(
             _failed("BAD_KEY", status=401),
             503,
             "overloaded_error",
-            "rejected_upstream_key",
+            "no_healthy_key",
             {"retry-after": "5", "x-should-retry": "false"},
         ),
         (

@@ -24,6 +24,7 @@ from cortexd.http.doors.door import Door
 from cortexd.http.doors.ollama import ollama_chat_door, ollama_embed_door, ollama_generate_door
 from cortexd.http.doors.served_model import ServedModel
 from cortexd.pipeline.exchange import Exchange
+from cortexd.pipeline.reading import ReadingLayer
 
 if TYPE_CHECKING:
     from tests.doors.conftest import Ask
@@ -87,15 +88,15 @@ def _parts(played: Played) -> Any:
 
 
 def _chat(played: Played) -> Door:
-    return ollama_chat_door(played, **_parts(played))
+    return ollama_chat_door(ReadingLayer(played), **_parts(played))
 
 
 def _generate(played: Played) -> Door:
-    return ollama_generate_door(played, **_parts(played))
+    return ollama_generate_door(ReadingLayer(played), **_parts(played))
 
 
 def _embed(played: Played) -> Door:
-    return ollama_embed_door(played, new_id=lambda: "new-id", clock=played.clock)
+    return ollama_embed_door(ReadingLayer(played), new_id=lambda: "new-id", clock=played.clock)
 
 
 async def test_a_generated_stream(ask: "Ask") -> None:

@@ -36,6 +36,7 @@ from cortexd.http.doors.openai import (
 )
 from cortexd.http.doors.served_model import ServedModel
 from cortexd.pipeline.exchange import Exchange
+from cortexd.pipeline.reading import ReadingLayer
 
 if TYPE_CHECKING:
     from tests.doors.conftest import Ask
@@ -86,11 +87,13 @@ class Routed(Door):
 
 
 def _chat_door(pipeline: Pipeline) -> Door:
-    return openai_chat_door(pipeline, new_id=lambda: "new-id", wall_clock=lambda: 17.5)
+    return openai_chat_door(
+        ReadingLayer(pipeline), new_id=lambda: "new-id", wall_clock=lambda: 17.5
+    )
 
 
 def _embeddings_door(pipeline: Pipeline) -> Door:
-    return openai_embeddings_door(pipeline, new_id=lambda: "new-id")
+    return openai_embeddings_door(ReadingLayer(pipeline), new_id=lambda: "new-id")
 
 
 async def test_a_stream_with_a_tool_call(ask: "Ask") -> None:

@@ -1,7 +1,16 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cortexd.domain.errors import RequestRefused
-from cortexd.http.doors.request_headers import check_json, read_request_id, read_timeout_s
+from cortexd.http.doors.request_headers import (
+    check_json,
+    read_request_id,
+    read_tenant,
+    read_timeout_s,
+    read_wishes,
+)
+from cortexd.pipeline.exchange import CacheWishes
 
 
 @pytest.mark.parametrize("given", ["a", "A-b_c.9", "x" * 128])
@@ -93,3 +102,56 @@ def test_a_page_in_a_browser_is_no_curl(headers: dict[str, str]) -> None:
     with pytest.raises(RequestRefused) as caught:
         check_json(headers, also_from_curl=True)
     assert caught.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("given", "wishes"),
+    [
+        ("no-store", CacheWishes(may_read=False, may_store=False)),
+        ("no-cache", CacheWishes(may_read=False)),
+        ("No-Cache, max-age=0", CacheWishes(may_read=False)),
+        ("max-age=0,no-store , no-cache", CacheWishes(may_read=False, may_store=False)),
+        ("max-age=0", CacheWishes()),
+        ("no-stores, x-no-cache", CacheWishes()),
+        ("", CacheWishes()),
+    ],
+)
+def test_what_a_client_wishes_of_the_cache(given: str, wishes: CacheWishes) -> None:
+    """`no-cache` is a new answer, `no-store` leaves no trace; other directives say nothing."""
+    assert read_wishes({"cache-control": given}) == wishes
+    assert read_wishes({}) == CacheWishes()
+
+
+@pytest.mark.parametrize("given", ["k", "a b~!", "x" * 255])
+def test_an_idempotency_key_is_taken_as_it_is(given: str) -> None:
+    """Up to 255 printable characters, beside what else the client wishes."""
+    headers = {"idempotency-key": given, "cache-control": "no-cache"}
+    assert read_wishes(headers) == CacheWishes(may_read=False, idempotency_key=given)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 256, "a\tb", "é", "a\n"])
+def test_another_idempotency_key_is_refused(given: str) -> None:
+    """Cut short or cleaned up, it could be that of another request."""
+    with pytest.raises(RequestRefused) as caught:
+        read_wishes({"idempotency-key": given})
+    assert (caught.value.status, caught.value.param) == (400, "idempotency-key")
+
+
+def test_a_tenant_is_known_by_its_credential_whichever_header_it_is_in() -> None:
+    """The same key is the same tenant for the clients of all dialects."""
+    tenant = read_tenant({"authorization": "Bearer key-1"})
+    assert tenant == read_tenant({"authorization": "bearer  key-1 "})
+    assert tenant == read_tenant({"x-api-key": "key-1"})
+    assert tenant == read_tenant({"authorization": "Bearer key-1", "x-api-key": "key-2"})
+    assert read_tenant({"authorization": "key-1"}) == tenant
+    assert read_tenant({}) == read_tenant({"authorization": "", "x-api-key": " "}) == ""
+
+
+@given(st.text(min_size=1).map(str.strip).filter(bool), st.text(min_size=1))
+def test_tenants_are_kept_apart_and_their_credentials_secret(key: str, more: str) -> None:
+    """However long a part of their keys is the same, and nothing of a key can be seen."""
+    tenant = read_tenant({"x-api-key": key})
+    assert len(tenant) == 32
+    assert set(tenant) <= set("0123456789abcdef")
+    if more.strip():
+        assert tenant != read_tenant({"x-api-key": key + "." + more.strip()})

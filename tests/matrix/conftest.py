@@ -51,6 +51,9 @@ name = "scripted-cut"
 type = "scripted"
 script = [{ say = "Hello" }, { fail = "server_error" }]
 """
+SPARES = 36
+"""Workers of each type for failures that the node takes to heart: a bad key is not used again."""
+
 KINDS = ("refused", "bad_key", "rate_limited", "server_error", "overloaded")
 
 
@@ -63,6 +66,7 @@ class Gateway:
 
     daemon: Daemon
     fakes: dict[str, FakeProvider]
+    spares: dict[str, Iterator[str]]
 
     @property
     def url(self) -> str:
@@ -85,8 +89,15 @@ class Talk:
 
     def ask(self, *, how: How = "whole", **question: Any) -> Heard:
         """Ask this worker and no other."""
+        return self._ask(self.kind, how, question)
+
+    def ask_spare(self, *, how: How = "whole", **question: Any) -> Heard:
+        """Ask one like it that nobody asks again."""
+        return self._ask(next(self.gateway.spares[self.kind]), how, question)
+
+    def _ask(self, worker: str, how: How, question: dict[str, Any]) -> Heard:
         asked = Question(stream=how == "streamed", **question)
-        return self.door.ask(self.gateway.url, f"{self.kind}/m1", asked)
+        return self.door.ask(self.gateway.url, f"{worker}/m1", asked)
 
 
 @pytest.fixture(params=BASES)
@@ -127,9 +138,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             variable = f"KEY_OF_{kind.upper()}"
             environ[variable] = min(fake.keys, default="")
             keys = f'api_keys = ["env:{variable}"]' if fake.keys else ""
-            workers += (
-                f'[[workers]]\nname = "{kind}"\ntype = "{kind}"\n'
+            workers += "".join(
+                f'[[workers]]\nname = "{name}"\ntype = "{kind}"\n'
                 f'base_url = "{fake.base_url}{path}"\nmodels = ["m1"]\n{keys}\n'
+                for name in (kind, *_spares(kind))
             )
         for kind in KINDS:
             workers += (
@@ -141,4 +153,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             running_daemon(tmp_path_factory.mktemp("matrix"), workers, environ=environ)
         )
         daemon.wait_available("embedded")
-        yield Gateway(daemon, fakes)
+        yield Gateway(daemon, fakes, {kind: iter(_spares(kind)) for kind in BASES})
+
+
+def _spares(kind: str) -> list[str]:
+    return [f"{kind}-{number}" for number in range(SPARES)]

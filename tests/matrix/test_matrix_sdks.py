@@ -167,7 +167,7 @@ def test_errors_have_the_clients_own_types(
     """Whatever the worker's dialect."""
     # Without it, Anthropic's 429 is one that waiting does not help.
     gateway.fakes[kind].play(Scene.refuse(trouble, retry_after_s=2))
-    model = f"{kind}/m1"
+    model = f"{next(gateway.spares[kind])}/m1"
     with pytest.raises(OPENAI_ERRORS[trouble]):
         clients["openai"].chat.completions.create(model=model, messages=ASKED)
     with pytest.raises(ANTHROPIC_ERRORS[trouble]):

@@ -15,8 +15,10 @@ from cortexd.actors.worker_pool import WORKER_POOL
 from cortexd.actors.worker_registry import WORKER_REGISTRY
 from cortexd.config.load import load
 from cortexd.runtime.application import build_application
+from cortexd.runtime.doors import doors_on
 from cortexd.runtime.listening import Listening, listen
 from cortexd.runtime.supervision import DOORS, ENGINES, WORKERS, supervision_tree
+from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import (
     ChildStarted,
     Event,
@@ -116,8 +118,9 @@ async def test_a_node_whose_doors_keep_crashing_gives_up(
 ) -> None:
     """Three restarts, and then the whole tree ends: its service manager knows what to do."""
     config, opened = listening
+    app = build_application(config, Surroundings())
     with trio.fail_after(60), pytest.raises(RestartIntensityExceeded) as caught:
-        async with open_tree(supervision_tree(build_application(config, opened))) as tree:
+        async with open_tree(supervision_tree(app, doors_on(opened, app))) as tree:
             for _ in range(4):
                 doors = whereis(DOORS).started_value
                 (door,) = [child for child in doors.which_children() if child.id == "data-door"]
@@ -144,11 +147,11 @@ async def test_twenty_crashes_cut_no_stream_and_fail_no_request(
 ) -> None:
     """Eight clients stream without a break while an actor, or a supervisor, keeps crashing."""
     config, opened = listening
-    app = build_application(config, opened)
+    app = build_application(config, Surroundings())
     load = Load(opened.data_addresses[0])
 
     with trio.fail_after(60):
-        async with open_tree(supervision_tree(app)) as tree:
+        async with open_tree(supervision_tree(app, doors_on(opened, app))) as tree:
             await app.view.wait_until(lambda view: bool(view.members))
             async with trio.open_nursery() as nursery:
                 for _ in range(STREAMS):

@@ -30,7 +30,9 @@ priority = 2
 script = [{ say = "all is well" }]
 """
 
-BREAKING_FIRST = FAILING_FIRST.replace("{ fail", '{ say = "half an ans" }, { fail')
+BREAKING_FIRST = (
+    FAILING_FIRST.replace("{ fail", '{ say = "half an ans" }, { fail') + 'resume = "off"\n'
+)
 
 ABSENT_OLLAMA = """
 [[workers]]
@@ -85,7 +87,7 @@ def test_a_worker_that_fails_before_its_first_token_is_never_seen(start_daemon: 
 
     assert whole.json()["choices"][0]["message"]["content"] == "all is well"
     assert whole.headers["x-cortexd-worker"] == "working"
-    assert whole.headers["x-cortexd-attempts"] == "2"
+    assert whole.headers["x-cortexd-attempts"].startswith("2 (")
     assert streamed.status_code == 200
     assert "error" not in streamed.text
     assert streamed.text.rstrip().endswith("data: [DONE]")
@@ -208,7 +210,7 @@ def test_usr1_logs_the_supervision_tree(start_daemon: Any) -> None:
     daemon.process.send_signal(signal.SIGUSR1)
 
     _wait(lambda: "root/doors/data-door" in daemon.log)
-    assert daemon.log.count('"event":"supervision tree"') == 9
+    assert daemon.log.count('"event":"supervision tree"') == 10
     assert _ask(daemon.url).status_code == 200
 
 

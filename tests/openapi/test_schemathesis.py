@@ -46,7 +46,8 @@ CONFIG: Final = {
     "seed": 1,
     "generation": {"max-examples": 15, "deterministic": True, "database": "none"},
     "checks": {
-        "positive_data_acceptance": {"expected-statuses": ["200"]},
+        # 422: an idempotency key that another request of the same run has had.
+        "positive_data_acceptance": {"expected-statuses": ["200", "422"]},
         "negative_data_rejection": {"expected-statuses": ["400", "405", "413", "415"]},
     },
     "operations": [
@@ -76,6 +77,7 @@ BEYOND_SCHEMAS: Final = {
     "one number is less than another": r"must be less than max_tokens",
     "no effort without thinking": r"not supported together with output_config\.effort",
     "names can be printed": r"characters that do not show",
+    "a number is one that programs can hold": r"is out of range",
 }
 """What a schema cannot say of a request, and how the refusal says it."""
 

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from cortexd.actors.published import Published
-from cortexd.actors.roster import registered
+from cortexd.actors.roster import HiringTerms, RegisteredWorker, registered
 from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, TextDelta
 from cortexd.domain.chat import ChatRequest, Role, text_message
@@ -20,14 +20,19 @@ from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Event, ExchangeEnded
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
-from cortexd.domain.ids import RequestId, WorkerName
+from cortexd.domain.ids import FIRST_KEY, KeyIndex, RequestId, WorkerName
+from cortexd.domain.secret import Secret
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerHealth, WorkerInfo, WorkerSettings, WorkerStatus, WorkerType
-from cortexd.pipeline.build import PipelineParts, build_pipeline
+from cortexd.pipeline.build import build_pipeline
 from cortexd.pipeline.deadline import Cutoff
 from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.policy.circuit_breaker import BreakerSettings
+from cortexd.policy.degradation import DegradationLevel
 from cortexd.policy.load_balancing import PoolStrategy
+from cortexd.policy.retry_budget import RetrySettings
 from cortexd.ports import ChatStream
+from tests.parts import CHANCE, pipeline_parts
 
 Step: TypeAlias = str | float | FailureKind
 """A text is sent, a number is slept, a kind is failed with."""
@@ -43,6 +48,11 @@ class FakeWorker:
     closed: int = 0
     priority: int = 10
     features: frozenset[Feature] = frozenset(Feature)
+    resumes: bool = False
+    closing_s: float = 0.0
+    refused_keys: dict[KeyIndex, FailureKind] = attrs.Factory(dict)
+    asked: list[ChatRequest] = attrs.Factory(list)
+    keys: list[KeyIndex] = attrs.Factory(list)
     tokens: int | None = None
     vectors: tuple[tuple[float, ...], ...] | None = None
 
@@ -54,6 +64,8 @@ class FakeWorker:
             priority=self.priority,
             models=("m",),
             features=self.features,
+            resumes=self.resumes,
+            context_tokens=None,
         )
 
     async def health_check(self) -> tuple[str, ...]:
@@ -72,12 +84,17 @@ class FakeWorker:
         request: ChatRequest,
         *,
         model: str,
+        key: KeyIndex = FIRST_KEY,
     ) -> AbstractAsyncContextManager[ChatStream]:
-        """Play the steps."""
-        return self._open()
+        """Play the steps, from where the conversation already ends with them."""
+        self.asked.append(request)
+        self.keys.append(key)
+        last = request.messages[-1]
+        steps = [self.refused_keys[key]] if key in self.refused_keys else self.steps
+        return self._open(steps, last.text if last.role is Role.ASSISTANT else "")
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         """What the test says, else the length of each text; after the steps that are no text."""
         for step in self.steps:
@@ -87,27 +104,33 @@ class FakeWorker:
         lengths = tuple((float(len(text)),) for text in request.texts)
         return Embedded(lengths if self.vectors is None else self.vectors), Usage(3, 0)
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         """What the test says."""
         await trio.lowlevel.checkpoint()
         return self.tokens
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[ChatStream]:
+    async def _open(self, steps: Sequence[Step], said: str) -> AsyncIterator[ChatStream]:
         self.opened += 1
         try:
-            async with aclosing(self._stream()) as stream:
+            async with aclosing(self._stream(steps, said)) as stream:
                 yield stream
+                await trio.sleep(self.closing_s)
         finally:
             self.closed += 1
 
-    async def _stream(self) -> AsyncGenerator[Batch, None]:
-        for step in self.steps:
+    async def _stream(self, steps: Sequence[Step], said: str) -> AsyncGenerator[Batch, None]:
+        for step in steps:
             if isinstance(step, FailureKind):
                 raise WorkerFailed(self.name, step, "as told")
             if isinstance(step, str):
                 await trio.lowlevel.checkpoint()
-                yield (TextDelta(step),)
+                rest = "" if said.startswith(step) else step.removeprefix(said)
+                said = said.removeprefix(step) if not rest else ""
+                if rest:
+                    yield (TextDelta(rest),)
             else:
                 await trio.sleep(step)
         yield (Finished(FinishReason.STOP, Usage(3, 2)),)
@@ -143,6 +166,11 @@ class FakeClient:
         )
 
     @property
+    def is_sent(self) -> bool:
+        """Whether all of it has gone out."""
+        return self.finished and not self.collects
+
+    @property
     def finished(self) -> bool:
         """Whether the answer was said to be complete."""
         return bool(self.batches) and isinstance(self.batches[-1][-1], Finished)
@@ -157,6 +185,7 @@ class Bench:
     view: Published[PoolView]
     cutoff: Cutoff
     events: list[Event]
+    level: Published[DegradationLevel]
 
     def exchange(
         self,
@@ -174,6 +203,12 @@ class Bench:
             downstream=FakeClient(pause_s, collects),
             timeout_s=timeout_s,
         )
+
+    def replace(self, index: int, worker: RegisteredWorker) -> None:
+        """Put another worker in the place of one."""
+        members = list(self.view.value.members)
+        members[index] = attrs.evolve(members[index], worker=worker)
+        self.view.publish(attrs.evolve(self.view.value, members=tuple(members)))
 
     def ended(self) -> list[ExchangeEnded]:
         """The accounts so far."""
@@ -202,7 +237,11 @@ def make_bench() -> MakeBench:
         queue_max: int = 8,
         total_s: float = math.inf,
         aliases: dict[str, tuple[str, ...]] | None = None,
+        breaker: BreakerSettings | None = None,
+        max_attempts: int = 3,
+        keys: int = 0,
     ) -> Bench:
+        retry = RetrySettings(max_attempts=max_attempts)
         workers: list[FakeWorker] = []
         members: list[PoolMember] = []
         for index, steps in enumerate(scripts):
@@ -216,20 +255,20 @@ def make_bench() -> MakeBench:
                 first_token_seconds=10.0,
                 idle_seconds=5.0,
                 total_seconds=total_s,
+                api_keys=tuple(Secret(f"key-{number}") for number in range(keys)),
             )
             status = statuses[index] if statuses else WorkerStatus.AVAILABLE
             workers.append(worker)
-            members.append(PoolMember(registered(settings, worker), WorkerHealth(status=status)))
+            terms = HiringTerms(breaker=breaker or BreakerSettings(), retry=retry, chance=CHANCE)
+            hired = registered(settings, worker, terms)
+            members.append(PoolMember(hired, WorkerHealth(status=status)))
         view = Published(PoolView(tuple(members), PoolStrategy.LOCAL_FIRST))
+        level = Published(DegradationLevel.HEALTHY)
         events: list[Event] = []
         cutoff = Cutoff()
-        parts = PipelineParts(
-            emit=events.append,
-            cutoff=cutoff,
-            view=view,
-            aliases=aliases or {},
-            retry_after_s=7.0,
+        parts = pipeline_parts(
+            view, events.append, aliases=aliases, retry=retry, cutoff=cutoff, level=level
         )
-        return Bench(workers, build_pipeline(parts), view, cutoff, events)
+        return Bench(workers, build_pipeline(parts), view, cutoff, events, level)
 
     return make

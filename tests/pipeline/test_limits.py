@@ -40,7 +40,7 @@ async def test_a_full_queue_turns_away_at_once(
             await bench.service(bench.exchange())
         assert trio.current_time() == 0.0
 
-    assert caught.value.kind is FailureKind.OVERLOADED
+    assert caught.value.kind is FailureKind.BUSY
     assert caught.value.retry_after_s is not None
 
 
@@ -177,6 +177,8 @@ async def test_a_client_that_leaves_inside_a_nursery_is_no_failure(
 
     class Nested:
         """A client whose way down leads through a nursery."""
+
+        is_sent = False
 
         async def send(self, events: object) -> None:
             """Wait for ever, twice."""

@@ -12,6 +12,7 @@ from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import NoWorkerAvailable, RequestRefused, WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
+from cortexd.domain.ids import NOBODY
 from cortexd.domain.outcome import Outcome
 from cortexd.domain.request import TokenCountRequest
 from cortexd.domain.usage import Usage
@@ -23,8 +24,9 @@ EMBEDDING = EmbeddingRequest(model=None, texts=("a", "bcd"), needs={Feature.EMBE
 
 def _make_plain(bench: Any) -> None:
     """The first worker can do nothing but chat."""
-    bench.workers[0].features = frozenset({Feature.CHAT})
-    bench.view.publish(attrs.evolve(bench.view.value))
+    worker = bench.view.value.members[0].worker
+    info = attrs.evolve(worker.info, features=frozenset({Feature.CHAT}))
+    bench.replace(0, attrs.evolve(worker, info=info))
 
 
 async def test_a_request_goes_to_a_worker_that_is_able(make_bench: Any) -> None:
@@ -35,7 +37,7 @@ async def test_a_request_goes_to_a_worker_that_is_able(make_bench: Any) -> None:
     exchange.request = attrs.evolve(CHAT, needs={Feature.TOOLS: "tools"})
     await bench.service(exchange)
     assert exchange.downstream.text == "two"
-    assert [attempt.worker for attempt in exchange.attempts] == ["b"]
+    assert [attempt.worker for attempt in exchange.trail.attempts] == ["b"]
 
 
 async def test_what_nobody_can_do_is_refused_with_the_field(make_bench: Any) -> None:
@@ -74,8 +76,8 @@ async def test_embeddings_fail_over(make_bench: Any) -> None:
     assert exchange.downstream.batches == [
         (Embedded(((1.0,), (3.0,))), Finished(FinishReason.STOP, Usage(3, 0)))
     ]
-    assert exchange.usage == Usage(3, 0)
-    assert [attempt.worker for attempt in exchange.attempts] == ["a", "b"]
+    assert bench.ended()[0].usage == Usage(3, 0)
+    assert [attempt.worker for attempt in exchange.trail.attempts] == ["a", "b"]
     assert bench.idle()
 
 
@@ -98,7 +100,7 @@ async def test_vectors_that_fit_no_texts_are_a_failure(
     exchange.request = EMBEDDING
     await bench.service(exchange)
     assert exchange.downstream.batches[0][0] == Embedded(((1.0,), (3.0,)))
-    first, second = exchange.attempts
+    first, second = exchange.trail.attempts
     assert (first.failure.kind, first.failure.detail) == (FailureKind.SERVER_ERROR, detail)
     assert (second.worker, second.failure) == ("b", None)
     assert bench.idle()
@@ -138,7 +140,7 @@ async def test_tokens_are_counted_or_estimated(
 async def test_a_chat_without_messages_asks_whether_the_model_is_there(make_bench: Any) -> None:
     """No worker is asked, not even one that is full; the exchange has its one outcome."""
     bench = make_bench(["x"], slots=1)
-    async with bench.view.value.members[0].worker.slots.lease():
+    async with bench.view.value.members[0].worker.slots.lease(NOBODY):
         exchange = bench.exchange()
         exchange.request = ChatRequest(model="m", messages=())
         await bench.service(exchange)

@@ -15,7 +15,8 @@ from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.ports import ChatProvider
-from cortexd.providers.catalog import EmbeddedParts, make_adapter
+from cortexd.providers.adapter_parts import AdapterParts
+from cortexd.providers.catalog import make_adapter
 
 Then: TypeAlias = Literal["keep", "hold", "close", "reset"]
 """What a server does with a connection after an answer; `hold`: neither send nor close."""
@@ -251,7 +252,7 @@ async def make_worker(
     made: list[ChatProvider] = []
 
     def make(kind: WorkerType, **fields: object) -> ChatProvider:
-        made.append(make_adapter(settings_of(kind, **fields), EmbeddedParts()))
+        made.append(make_adapter(settings_of(kind, **fields), AdapterParts()))
         return made[-1]
 
     yield make

@@ -34,6 +34,7 @@ from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.anthropic import FEATURES, AnthropicWorker
 from tests.fakes.anthropic import Anthropic
 from tests.fakes.provider import FakeProvider, running
@@ -69,7 +70,7 @@ async def make(fake: FakeProvider) -> AsyncIterator[Callable[..., AnthropicWorke
             api_keys=tuple(Secret(key) for key in keys or ("good-key",)),
             **{"base_url": fake.base_url} | fields,
         )
-        made.append(AnthropicWorker(settings))
+        made.append(AnthropicWorker(settings, AdapterParts()))
         return made[-1]
 
     yield make

@@ -6,11 +6,11 @@ import pytest
 
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.base_url import check_base_url
 from cortexd.providers.catalog import (
     ADAPTERS,
     DEFAULT_BASE_URL,
-    EmbeddedParts,
     default_priority,
     make_adapter,
 )
@@ -23,7 +23,7 @@ def test_each_type_has_an_adapter(
     """Any type of worker can be made from its name and priority alone."""
     assert kind in ADAPTERS
 
-    adapter = make_adapter(settings_of(kind), EmbeddedParts())
+    adapter = make_adapter(settings_of(kind), AdapterParts())
 
     assert adapter.priority == 7
     assert (adapter.info().name, adapter.info().type, adapter.info().priority) == ("w", kind, 7)
@@ -84,7 +84,7 @@ def test_bad_base_url(
 
     if base_url:
         with pytest.raises(ValueError, match=r"^(must|names|is) "):
-            make_adapter(settings_of(kind, base_url=base_url), EmbeddedParts())
+            make_adapter(settings_of(kind, base_url=base_url), AdapterParts())
 
 
 @pytest.mark.parametrize("key", ["", "sk\n", "sk key", "schlüssel"])
@@ -94,6 +94,6 @@ def test_bad_key(key: str, kind: WorkerType, settings_of: Callable[..., WorkerSe
     settings = settings_of(kind, api_keys=(Secret("good"), Secret(key)))
 
     with pytest.raises(ValueError, match=r"^api_keys\[1\]: ") as caught:
-        make_adapter(settings, EmbeddedParts())
+        make_adapter(settings, AdapterParts())
 
     assert not key or key not in str(caught.value)

@@ -12,6 +12,7 @@ from cortexd.domain.feature import Feature
 from cortexd.domain.secret import Secret
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.cohere import DEFAULT_BASE_URL, CohereWorker
 from tests.providers.conftest import Upstream, chunked
 
@@ -30,7 +31,7 @@ async def make_cohere(
 
     def make(suffix: str = "", **fields: object) -> CohereWorker:
         given = {"api_keys": (Secret("co-key"),), "base_url": upstream.base_url + suffix} | fields
-        made.append(CohereWorker(settings_of(WorkerType.OPENAI, **given)))
+        made.append(CohereWorker(settings_of(WorkerType.OPENAI, **given), AdapterParts()))
         return made[-1]
 
     yield make
@@ -65,7 +66,7 @@ async def _ask(worker: CohereWorker, question: ChatRequest) -> list[AnswerEvent]
 
 def test_the_default_address(settings_of: Callable[..., WorkerSettings]) -> None:
     """Cohere's own; what the worker can do is known without asking."""
-    worker = CohereWorker(settings_of(WorkerType.OPENAI))
+    worker = CohereWorker(settings_of(WorkerType.OPENAI), AdapterParts())
     assert DEFAULT_BASE_URL == "https://api.cohere.com"
     assert worker.info().features.isdisjoint(
         {

@@ -13,6 +13,7 @@ from cortexd.domain.feature import Feature
 from cortexd.domain.secret import Secret
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.gemini import DEFAULT_BASE_URL, GeminiWorker
 from tests.providers.conftest import Upstream, chunked
 
@@ -35,7 +36,7 @@ async def make_gemini(
 
     def make(suffix: str = "", **fields: object) -> GeminiWorker:
         given = {"api_keys": (Secret("g-key"),), "base_url": upstream.base_url + suffix} | fields
-        made.append(GeminiWorker(settings_of(WorkerType.OPENAI, **given)))
+        made.append(GeminiWorker(settings_of(WorkerType.OPENAI, **given), AdapterParts()))
         return made[-1]
 
     yield make
@@ -67,7 +68,7 @@ async def _ask(worker: GeminiWorker, question: ChatRequest) -> list[AnswerEvent]
 
 def test_the_default_address(settings_of: Callable[..., WorkerSettings]) -> None:
     """Google's own; what the worker can do is known without asking."""
-    worker = GeminiWorker(settings_of(WorkerType.OPENAI))
+    worker = GeminiWorker(settings_of(WorkerType.OPENAI), AdapterParts())
     assert DEFAULT_BASE_URL == "https://generativelanguage.googleapis.com/v1beta"
     assert worker.info().features.isdisjoint(
         {

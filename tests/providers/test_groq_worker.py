@@ -15,6 +15,7 @@ from cortexd.domain.feature import Feature
 from cortexd.domain.secret import Secret
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.groq import DEFAULT_BASE_URL, FEATURES, GroqWorker
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def groq(
         base_url=f"{upstream.base_url}/openai/v1/",
         api_keys=(Secret("gsk-test"),),
     )
-    worker = GroqWorker(settings)
+    worker = GroqWorker(settings, AdapterParts())
     yield worker
     await worker.aclose()
 
@@ -63,7 +64,7 @@ async def _ask(worker: GroqWorker, question: ChatRequest) -> list[AnswerEvent]:
 
 def test_what_groq_can_do(settings_of: Callable[..., WorkerSettings]) -> None:
     """What its own client calls unsupported is not promised."""
-    info = GroqWorker(settings_of(WorkerType.GROQ)).info()
+    info = GroqWorker(settings_of(WorkerType.GROQ), AdapterParts()).info()
     assert info.features == FEATURES
     assert not info.features & {
         Feature.LOGPROBS,

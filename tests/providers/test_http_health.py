@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.ids import KeyIndex
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerType
 from cortexd.ports import ChatProvider
@@ -74,19 +74,33 @@ async def test_openai_base_url_with_and_without_version(
     assert [request.path for request in upstream.received] == ["/v1/models"]
 
 
-async def test_keys_are_used_in_turn(
+async def test_a_request_carries_the_key_that_is_asked_for(
     bench: "Bench", make_worker: Callable[..., ChatProvider]
 ) -> None:
-    """Each request takes the next key."""
+    """Which key is used is the caller's choice, request by request."""
     keys = (Secret("sk-1"), Secret("sk-2"))
     worker = make_worker(bench.dialect.type, base_url=bench.upstream.base_url, api_keys=keys)
     bench.serve_good()
 
-    for _ in range(3):
-        await attrs.evolve(bench, worker=worker).ask()
+    for key in (1, 0, 1):
+        async with worker.open_chat(bench.question, model="m1", key=KeyIndex(key)) as stream:
+            assert [batch async for batch in stream]
 
     sent = [request.authorization for request in bench.upstream.received]
-    assert sent == ["Bearer sk-1", "Bearer sk-2", "Bearer sk-1"]
+    assert sent == ["Bearer sk-2", "Bearer sk-1", "Bearer sk-2"]
+
+
+async def test_a_worker_without_keys_sends_none(
+    bench: "Bench", make_worker: Callable[..., ChatProvider]
+) -> None:
+    """Whichever key is asked for."""
+    worker = make_worker(bench.dialect.type, base_url=bench.upstream.base_url)
+    bench.serve_good()
+
+    async with worker.open_chat(bench.question, model="m1", key=KeyIndex(1)) as stream:
+        assert [batch async for batch in stream]
+
+    assert not bench.upstream.received[0].authorization
 
 
 async def test_one_good_key_is_health(
@@ -98,7 +112,11 @@ async def test_one_good_key_is_health(
     upstream.respond("/v1/models", 200, json.dumps({"data": [{"id": "m"}]}).encode())
     upstream.refused_keys["Bearer sk-1"] = REFUSAL
 
-    assert await worker.health_check() == ("m",)
+    for _ in range(2):
+        assert await worker.health_check() == ("m",)
+    # The one that was good is asked first from then on.
+    sent = [request.authorization for request in upstream.received]
+    assert sent == ["Bearer sk-1", "Bearer sk-2", "Bearer sk-2"]
 
     upstream.refused_keys["Bearer sk-2"] = REFUSAL
     with pytest.raises(WorkerFailed) as caught:

@@ -10,6 +10,7 @@ from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.cohere import CohereWorker
 from cortexd.providers.gemini import GeminiWorker
 from tests.fakes.cohere import Cohere
@@ -40,7 +41,7 @@ async def test_the_provider_says_so_itself(
             api_keys=(Secret(min(fake.keys, default="key")),),
             base_url=fake.base_url,
         )
-        async with aclosing(make(settings)) as worker:
+        async with aclosing(make(settings, AdapterParts())) as worker:
             most = EmbeddingRequest(model=None, texts=("a",) * texts_max)
             embedded, _ = await worker.embed(most, model="m1")
             assert len(embedded.vectors) == texts_max

@@ -33,8 +33,8 @@ async def crash():
     raise RuntimeError("nothing helps")
 
 whole = main.supervision_tree
-main.supervision_tree = lambda app: Supervisor(
-    ChildSpec("fine", lambda: whole(app)), ChildSpec("doomed", task(crash))
+main.supervision_tree = lambda *parts: Supervisor(
+    ChildSpec("fine", lambda: whole(*parts)), ChildSpec("doomed", task(crash))
 )
 sys.exit(main.run(load(Path(sys.argv[1]), {}), log_format="json"))
 """
@@ -53,9 +53,9 @@ async def stuck_in_the_mud():
         await trio.sleep_forever()
 
 whole = main.supervision_tree
-main.supervision_tree = lambda app: Supervisor(
+main.supervision_tree = lambda *parts: Supervisor(
     ChildSpec("stuck", task(stuck_in_the_mud), shutdown=0.1),
-    ChildSpec("fine", lambda: whole(app)),
+    ChildSpec("fine", lambda: whole(*parts)),
     kill_grace=0.1,
 )
 main.STUCK_S = 1.0

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import trio
 
-from cortexd.actors.worker_pool import PoolMember
+from cortexd.http.admin.worker_documents import breaker_document, worker_document
 from cortexd.http.probes import NodeProbes
 from supervisor_tree import NodeSnapshot
 
@@ -29,10 +29,11 @@ class AdminDocuments:
     def dashboard(self) -> tuple[int, Any]:
         """Everything in one document."""
         _, health = self.probes.health()
-        members = self.probes.view.value.members
+        members, now = self.probes.view.value.members, trio.current_time()
         return 200, {
             "system_health": health,
-            "workers": [_worker(member) for member in members],
+            "workers": [worker_document(member, now) for member in members],
+            "circuits": [breaker_document(member.worker, now) for member in members],
             "pools": {
                 "strategy": self.probes.view.value.strategy.value,
                 "in_flight": self.in_flight(),
@@ -45,6 +46,11 @@ class AdminDocuments:
             "tree": self._tree(),
         }
 
+    def breakers(self) -> tuple[int, Any]:
+        """The circuit breakers with their histories."""
+        members, now = self.probes.view.value.members, trio.current_time()
+        return 200, [breaker_document(member.worker, now) for member in members]
+
     def tree(self) -> tuple[int, Any]:
         """The supervision tree with its restarts."""
         return 200, self._tree()
@@ -52,24 +58,6 @@ class AdminDocuments:
     def _tree(self) -> dict[str, Any] | None:
         snapshot = self.snapshot()
         return None if snapshot is None else attrs.asdict(snapshot)
-
-
-def _worker(member: PoolMember) -> dict[str, Any]:
-    worker = member.worker
-    connections = worker.provider.connections()
-    return {
-        "name": worker.name,
-        "type": worker.settings.type.value,
-        "status": member.health.status.value,
-        "reason": member.health.reason,
-        "models": list(member.models),
-        "priority": worker.provider.priority,
-        "in_flight": worker.slots.in_flight,
-        "queued": worker.slots.queued,
-        "max_concurrency": worker.settings.max_concurrency,
-        "queue_max": worker.settings.queue_max,
-        "connections": None if connections is None else attrs.asdict(connections),
-    }
 
 
 def _memory_bytes() -> int:

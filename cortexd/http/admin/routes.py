@@ -15,5 +15,6 @@ def admin_routes(documents: AdminDocuments, token: Secret) -> tuple[Route, ...]:
 
     return (
         guarded("/admin/dashboard", documents.dashboard),
+        guarded("/admin/breakers", documents.breakers),
         guarded("/admin/tree", documents.tree),
     )

@@ -1,6 +1,6 @@
 """A door to the models, but for its dialect: parse, ask the pipeline, answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import attrs
@@ -12,11 +12,19 @@ from cortexd.http.doors.door import DoorRequest, Responder
 from cortexd.http.doors.replies import (
     BeginAnswer,
     CollectedReply,
+    PipelineBug,
     Reply,
     ReplyDialect,
     StreamedReply,
+    exchange_headers,
 )
-from cortexd.http.doors.request_headers import check_json, read_request_id, read_timeout_s
+from cortexd.http.doors.request_headers import (
+    check_json,
+    read_request_id,
+    read_tenant,
+    read_timeout_s,
+    read_wishes,
+)
 from cortexd.http.error_responses import send_error
 from cortexd.pipeline.exchange import ChatService, Exchange
 from cortexd.wire.strict_json import parse_object
@@ -54,6 +62,28 @@ class Dialect(ReplyDialect, Protocol):
         ...
 
 
+@attrs.define
+class _Visit:
+    """A request on its way through the door; `reply` is there once it has been read."""
+
+    door: "ModelDoor"
+    request: DoorRequest
+    respond: Responder
+    reply: Reply | None = None
+
+    async def read(self, exchange: Exchange) -> None:
+        """Settle what is asked for, and who takes the answer. Errors: `RequestRefused`."""
+        headers, dialect = self.request.headers, self.door.dialect
+        check_json(headers, also_from_curl=dialect.takes_bare_curl)
+        exchange.timeout_s, exchange.wishes = read_timeout_s(headers), read_wishes(headers)
+        asked = await self.door.parse(self.request.body)
+        kind = StreamedReply if asked.stream else CollectedReply
+        self.reply = reply = kind(dialect, asked.begin, self.respond)
+        # An exchange and its downstream know each other, so one of them has to be told later.
+        reply.exchange = exchange
+        exchange.request, exchange.downstream = asked.request, reply
+
+
 @attrs.frozen
 class ModelDoor:
     """Answers requests of one dialect. `new_id` makes ids for requests that bring none.
@@ -70,34 +100,34 @@ class ModelDoor:
     )
 
     async def answer(self, request: DoorRequest, respond: Responder) -> None:
-        """Parse, ask the pipeline, encode."""
-        request_id = read_request_id(request.headers, self.new_id)
-        try:
-            check_json(request.headers, also_from_curl=self.dialect.takes_bare_curl)
-            timeout_s = read_timeout_s(request.headers)
-            asked = await self._parse(request.body)
-        except RequestRefused as refusal:
-            headers = [(name, request_id) for name in self.dialect.request_id_headers]
-            await send_error(respond, refusal, render=self.dialect.encode_error, headers=headers)
-            return
-        kind = StreamedReply if asked.stream else CollectedReply
-        reply: Reply = kind(self.dialect, asked.begin, respond)
-        # An exchange and its downstream know each other, so one of them has to be told later.
-        reply.exchange = Exchange(
-            request_id=request_id,
+        """Ask the pipeline; it has the request read once it has let it in."""
+        visit = _Visit(self, request, respond)
+        exchange = Exchange(
+            request_id=read_request_id(request.headers, self.new_id),
             door=self.dialect.door,
-            request=asked.request,
-            downstream=reply,
-            timeout_s=timeout_s,
+            read=visit.read,
+            tenant=read_tenant(request.headers),
+            timeout_s=_timeout_s(request.headers),
         )
         try:
-            await self.service(reply.exchange)
+            await self.service(exchange)
         except CortexError as error:
-            await reply.fail(error)
+            if visit.reply is not None:
+                await visit.reply.fail(error)
+            else:
+                await send_error(
+                    respond,
+                    error,
+                    render=self.dialect.encode_error,
+                    headers=exchange_headers(exchange, self.dialect),
+                )
         else:
-            await reply.complete()
+            if visit.reply is None:
+                raise PipelineBug
+            await visit.reply.complete()
 
-    async def _parse(self, body: bytes) -> Asked:
+    async def parse(self, body: bytes) -> Asked:
+        """What a body asks for. Errors: `RequestRefused`."""
         if len(body) <= PARSED_ON_THE_LOOP_BYTES_MAX:
             return self.dialect.parse(parse_object(body))
         return await trio.to_thread.run_sync(
@@ -106,3 +136,11 @@ class ModelDoor:
             abandon_on_cancel=True,
             limiter=self._parsers,
         )
+
+
+def _timeout_s(headers: Mapping[str, str]) -> float | None:
+    """The limit that the client has set; where what it says is none, reading will refuse it."""
+    try:
+        return read_timeout_s(headers)
+    except RequestRefused:
+        return None

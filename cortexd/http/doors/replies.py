@@ -15,9 +15,12 @@ from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
 from cortexd.http.doors.door import Responder
 from cortexd.http.error_responses import send_error
-from cortexd.pipeline.exchange import Exchange
+from cortexd.pipeline.exchange import Exchange, Trail
 from cortexd.ports import Downstream
 from cortexd.wire.errors import MalformedStream
+
+NOTES_MAX: Final = 8
+"""How many workers a header has room for."""
 
 ANSWER_WEIGHT_MAX: Final = 8 * 1024 * 1024
 """How much of an answer is kept for a client that wants all of it at once."""
@@ -110,7 +113,7 @@ class StreamedReply:
             headers = [
                 ("content-type", self.dialect.stream_type),
                 ("cache-control", "no-cache"),
-                *_exchange_headers(self.exchange, self.dialect),
+                *exchange_headers(self.exchange, self.dialect),
             ]
             await self.respond.start(200, headers)
             # Only now: a deadline may have cut the start short, and is then answered with a status.
@@ -122,6 +125,11 @@ class StreamedReply:
     def start_over(self) -> bool:
         """Only while nothing has been sent: what a client has read cannot be taken back."""
         return self.writer is None
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the terminator has gone out."""
+        return self.whole
 
     async def complete(self) -> None:
         """End the body; its terminator has been sent with the last batch."""
@@ -136,7 +144,7 @@ class StreamedReply:
                 self.respond,
                 error,
                 render=self.dialect.encode_error,
-                headers=_exchange_headers(self.exchange, self.dialect),
+                headers=exchange_headers(self.exchange, self.dialect),
             )
             return
         # Whatever went wrong behind a whole answer, the client has all of it.
@@ -183,6 +191,11 @@ class CollectedReply:
         self.writer = None
         return True
 
+    @property
+    def is_sent(self) -> bool:
+        """Never as long as the pipeline can ask."""
+        return False
+
     async def complete(self) -> None:
         """Send all of it."""
         if self.document is None:
@@ -190,7 +203,7 @@ class CollectedReply:
         headers = [
             ("content-type", "application/json"),
             ("content-length", str(len(self.document))),
-            *_exchange_headers(self.exchange, self.dialect),
+            *exchange_headers(self.exchange, self.dialect),
         ]
         await self.respond.start(200, headers)
         await self.respond.send(self.document)
@@ -202,7 +215,7 @@ class CollectedReply:
             self.respond,
             error,
             render=self.dialect.encode_error,
-            headers=_exchange_headers(self.exchange, self.dialect),
+            headers=exchange_headers(self.exchange, self.dialect),
         )
 
 
@@ -216,9 +229,21 @@ def _model(exchange: Exchange) -> str:
     return exchange.model or exchange.request.model or ""
 
 
-def _exchange_headers(exchange: Exchange, dialect: ReplyDialect) -> list[tuple[str, str]]:
+def exchange_headers(exchange: Exchange, dialect: ReplyDialect) -> list[tuple[str, str]]:
+    """What clients and operators may want to know of an answer besides the answer."""
     headers = [(name, str(exchange.request_id)) for name in dialect.request_id_headers]
     if exchange.worker is not None:
         headers.append(("x-cortexd-worker", exchange.worker))
-    headers.append(("x-cortexd-attempts", str(len(exchange.attempts))))
+    headers.append(("x-cortexd-attempts", _attempts(exchange.trail)))
+    headers.append(("x-cortexd-cache", exchange.cache.value))
     return headers
+
+
+def _attempts(trail: Trail) -> str:
+    """How many there were, and why each worker was asked or passed over: `1 (a: taken)`."""
+    notes = trail.explain()
+    if not notes:
+        return "0"
+    told = "; ".join(map(str, notes[:NOTES_MAX]))
+    more = "; more" if len(notes) > NOTES_MAX else ""
+    return f"{len(trail.attempts)} ({told}{more})"

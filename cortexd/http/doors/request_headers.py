@@ -1,11 +1,13 @@
 """What the headers of a request tell a door, in any dialect."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from cortexd.domain.errors import RequestRefused
-from cortexd.domain.ids import RequestId
+from cortexd.domain.ids import RequestId, Tenant
+from cortexd.pipeline.exchange import CacheWishes
 from cortexd.wire.quotation import quoted
 
 TIMEOUT_S_MAX: Final = 86_400.0
@@ -15,6 +17,11 @@ _TYPE_OF_CURL: Final = "application/x-www-form-urlencoded"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # Not float(): that takes `nan`, `1_0` and digits of other scripts.
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_IDEMPOTENCY_KEY: Final = re.compile(r"[ -~]{1,255}")
+
+_TENANT_BYTES: Final = 16
+
+_NO_WISHES: Final = CacheWishes()
 
 
 def read_request_id(headers: Mapping[str, str], new_id: Callable[[], str]) -> RequestId:
@@ -40,6 +47,43 @@ def read_timeout_s(headers: Mapping[str, str]) -> float | None:
             "invalid_value",
         )
     return seconds
+
+
+def read_wishes(headers: Mapping[str, str]) -> CacheWishes:
+    """What the client says about the cache: `no-store` or `no-cache`, and an idempotency key.
+
+    Errors: `RequestRefused` for a key that is not 1 to 255 characters of printable ASCII. Other
+    directives of RFC 9111 are passed over.
+    """
+    control, key = headers.get("cache-control"), headers.get("idempotency-key")
+    if control is None and key is None:
+        return _NO_WISHES
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise RequestRefused(
+            "idempotency-key must be 1 to 255 printable ASCII characters",
+            "idempotency-key",
+            "invalid_value",
+        )
+    directives = {directive.strip().lower() for directive in (control or "").split(",")}
+    may_store = "no-store" not in directives
+    return CacheWishes(
+        may_read=may_store and "no-cache" not in directives,
+        may_store=may_store,
+        idempotency_key=key,
+    )
+
+
+def read_tenant(headers: Mapping[str, str]) -> Tenant:
+    """On whose behalf the client asks: a digest of its credential, whichever header that is in.
+
+    It keeps clients apart, and lets in nobody. All without a credential are one tenant.
+    """
+    scheme, _, rest = headers.get("authorization", "").strip().partition(" ")
+    credential = rest.strip() or scheme or headers.get("x-api-key", "").strip()
+    if not credential:
+        return Tenant("")
+    digest = hashlib.blake2b(credential.encode(), digest_size=_TENANT_BYTES)
+    return Tenant(digest.hexdigest())
 
 
 def check_json(headers: Mapping[str, str], *, also_from_curl: bool = False) -> None:

@@ -37,6 +37,22 @@ _HEADERS: Final = (
         "schema": {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?$"},
         "example": "30",
     },
+    {
+        "name": "cache-control",
+        "in": "header",
+        "description": "`no-cache`: the answer must be a new one. `no-store`: it must not be kept "
+        "for others, either.",
+        "schema": {"type": "string"},
+        "example": "no-cache",
+    },
+    {
+        "name": "idempotency-key",
+        "in": "header",
+        "description": "Requests of one client with the same key are one request: it runs once, "
+        "and each gets its answer.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "example": "order-17",
+    },
 )
 
 _SIGN: Final = {

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
+from cortexd.domain.cache_use import CacheUse
 from cortexd.http.openapi.json_schema import Schema, either, growing, kind, reference, word
 
 Response: TypeAlias = dict[str, Any]
@@ -19,7 +20,12 @@ _REQUEST_ID: Final = _header(
     required=True,
 )
 _WORKER: Final = {"type": "string", "minLength": 1}
-_ATTEMPTS: Final = {"type": "integer", "minimum": 0}
+_ATTEMPTS: Final = {
+    "type": "string",
+    "pattern": r"^[0-9]+( \([A-Za-z0-9].*\))?$",
+    "examples": ["2 (ollama-local: unreachable; groq: taken; embedded: not needed)"],
+}
+_CACHE: Final = word("", *(use.value for use in CacheUse))
 _RETRY_AFTER: Final = _header(
     "In how many seconds to come again.", {"type": "integer", "minimum": 1}, required=True
 )
@@ -34,7 +40,12 @@ def _exchange_headers(*, answered: bool) -> dict[str, Response]:
     return {
         "x-cortexd-worker": _header("The worker that was asked last.", _WORKER, required=answered),
         "x-cortexd-attempts": _header(
-            "How many times a worker was asked.", _ATTEMPTS, required=answered
+            "How many times a worker was asked, and why each one was or was not.",
+            _ATTEMPTS,
+            required=answered,
+        ),
+        "x-cortexd-cache": _header(
+            "Whether the answer is that of an equal request.", _CACHE, required=answered
         ),
     }
 
@@ -45,7 +56,8 @@ _ABOUT: Final[Mapping[int, str]] = {
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body does not say that it is JSON, or is compressed.",
-    422: "The worker refuses what the request asks of it.",
+    422: "The worker refuses what the request asks of it, or the idempotency key is that of another"
+    " request.",
     429: "The worker has had too many requests.",
     500: "The gateway failed, through no fault of the client.",
     502: "No worker gave an answer that can be used.",

@@ -1,6 +1,5 @@
 """The worker in front of the engine: its dialect is OpenAI's, its address changes."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,13 +15,13 @@ from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
+from cortexd.domain.ids import FIRST_KEY, KeyIndex
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.answer_stream import AnswerStream
 from cortexd.providers.control_client import ControlClient
-from cortexd.providers.embedded.engine_address import EngineAddress
-from cortexd.providers.embedded.settings import EmbeddedSettings
 from cortexd.providers.transport.client import HttpClient
 from cortexd.providers.transport.endpoint import Endpoint
 from cortexd.wire.openai.read_answer import ChunkDecoder, decode_error
@@ -72,12 +71,11 @@ class EmbeddedWorker:
     It answers one request after the other: `max_concurrency` should be 1.
     """
 
-    def __init__(
-        self, settings: WorkerSettings, embedded: EmbeddedSettings, address: EngineAddress
-    ) -> None:
+    def __init__(self, settings: WorkerSettings, parts: AdapterParts) -> None:
         self._settings = settings
-        self._embedded = embedded
-        self._address = address
+        self._parts = parts
+        self._embedded = parts.embedded
+        self._address = parts.address
         self._engine: _Engine | None = None
 
     def info(self) -> WorkerInfo:
@@ -88,6 +86,8 @@ class EmbeddedWorker:
             priority=self._settings.priority,
             models=(self._embedded.model,),
             features=FEATURES,
+            resumes=self._settings.resumes(by_itself=True),
+            context_tokens=self._embedded.context_tokens,
         )
 
     @property
@@ -109,30 +109,37 @@ class EmbeddedWorker:
 
         Errors: `WorkerFailed`.
         """
-        await ControlClient(self._find_engine().endpoint, decode_error).get(HEALTH_PATH, {})
+        endpoint = self._find_engine().endpoint
+        control = ControlClient(endpoint, decode_error, self._parts.new_transport)
+        await control.get(HEALTH_PATH, {})
         return (self._embedded.model,)
 
     @asynccontextmanager
-    async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
-        """Ask for an answer from `model`; see `ChatProvider`."""
+    async def open_chat(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> AsyncIterator[ChatStream]:
+        """Ask for an answer from `model`; see `ChatProvider`. There are no keys."""
+        del key
         request = self._with_defaults(request)
         document = write_chat_request(request, model=model) | _own_words(request.sampling)
         async with self._find_engine().client.stream(
             CHAT_PATH, {}, dumps(document), media_type=STREAM_TYPE
         ) as pieces:
-            yield AnswerStream(self._settings.name, pieces, ChunkDecoder(uuid.uuid4().hex))
+            yield AnswerStream(self._settings.name, pieces, ChunkDecoder(self._parts.new_id()))
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         """Fail: the engine is there for chats, and says so in its features."""
-        del request, model
+        del request, model, key
         await trio.lowlevel.checkpoint()
         raise WorkerFailed(self._settings.name, FailureKind.REFUSED, "it has no embeddings")
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         """Not told."""
-        del request, model
+        del request, model, key
         await trio.lowlevel.checkpoint()
         return None
 
@@ -175,7 +182,7 @@ class EmbeddedWorker:
             idle_connections_max=0,
             unix_socket=socket,
         )
-        return _Engine(endpoint, HttpClient(endpoint, decode_error))
+        return _Engine(endpoint, HttpClient(endpoint, decode_error, self._parts.dial))
 
 
 def _own_words(sampling: Sampling) -> dict[str, object]:

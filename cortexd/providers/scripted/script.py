@@ -22,7 +22,8 @@ A script is played once for each request, step by step. Each step is a table wit
 
 What stands before the first step that is neither `wait` nor `fail` happens before the worker
 accepts the request. A script that comes to its end ends with {finish = "stop"}, or, where it has
-made a call, with {finish = "tool_calls"}. What the request asks for makes no difference.
+made a call, with {finish = "tool_calls"}. What the request asks for makes no difference, unless it
+ends with the beginning of the answer: then it is played from there, behind that text.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
 """The worker that answers as its script says."""
 
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import cycle, islice
 from typing import Final
@@ -13,28 +12,28 @@ from cortexd.domain.answer import (
     Batch,
     Embedded,
     Finished,
-    FinishReason,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
 )
-from cortexd.domain.chat import ChatRequest, Role
+from cortexd.domain.chat import ChatRequest
 from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
+from cortexd.domain.ids import FIRST_KEY, KeyIndex
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo, WorkerSettings
 from cortexd.ports import ChatStream
+from cortexd.providers.scripted.playing import played
 from cortexd.providers.scripted.script import (
     Call,
     Fail,
     Finish,
     Hang,
     PlainStep,
-    Repeat,
     Say,
     Script,
     Split,
@@ -52,8 +51,9 @@ class ScriptedWorker:
     Errors: `ValueError` for a script that is none.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, new_id: Callable[[], str]) -> None:
         self._settings = settings
+        self._new_id = new_id
         self._script: Script = parse_script(settings.script)
         self._failed: Counter[Fail] = Counter()
         self._health_checks_failed = 0
@@ -66,6 +66,8 @@ class ScriptedWorker:
             priority=self._settings.priority,
             models=self._settings.models,
             features=frozenset(Feature),
+            resumes=self._settings.resumes(by_itself=True),
+            context_tokens=self._settings.context_tokens,
         )
 
     @property
@@ -96,25 +98,29 @@ class ScriptedWorker:
         return self._settings.models or (DEFAULT_MODEL,)
 
     @asynccontextmanager
-    async def open_chat(self, request: ChatRequest, *, model: str) -> AsyncIterator[ChatStream]:
+    async def open_chat(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> AsyncIterator[ChatStream]:
         """Play the script; the name of the model makes no difference."""
-        del model
-        performance = _Performance(self, request)
+        del model, key
+        performance = _Performance(self, request, played(self._script, request))
         await performance.accept()
         yield performance
 
     async def embed(
-        self, request: EmbeddingRequest, *, model: str
+        self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY
     ) -> tuple[Embedded, Usage | None]:
         """Vectors that count the vowels of each text."""
-        del model
+        del model, key
         await trio.lowlevel.checkpoint()
         vectors = tuple(_vector(text, request.dimensions or DIMENSIONS) for text in request.texts)
         return Embedded(vectors), Usage(sum(len(text.split()) for text in request.texts), 0)
 
-    async def count_tokens(self, request: ChatRequest, *, model: str) -> int | None:
+    async def count_tokens(
+        self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
+    ) -> int | None:
         """A token for each word."""
-        del model
+        del model, key
         await trio.lowlevel.checkpoint()
         return sum(len(message.text.split()) for message in request.messages)
 
@@ -127,27 +133,22 @@ class ScriptedWorker:
             self._settings.name, step.kind, step.detail, retry_after_s=step.retry_after_s
         )
 
-    def steps(self) -> Iterator[PlainStep]:
-        """The script's steps, one by one, down to its end."""
-        for step in self._script.steps:
-            if isinstance(step, Repeat):
-                for _ in range(step.times):
-                    yield from step.steps
-            else:
-                yield step
-        yield Finish(FinishReason.TOOL_CALLS if self._script.makes_calls else FinishReason.STOP)
+    def new_call_id(self, index: int) -> str:
+        """The id of the call of this index."""
+        return f"call_{self._new_id()[:12]}_{index}"
 
 
 class _Performance:
     """One playing of a script, which is the stream of one answer."""
 
-    def __init__(self, worker: ScriptedWorker, request: ChatRequest) -> None:
+    def __init__(
+        self, worker: ScriptedWorker, request: ChatRequest, steps: Iterator[PlainStep]
+    ) -> None:
         self._worker = worker
-        self._message = next((m.text for m in request.messages[::-1] if m.role is Role.USER), "")
         self._input_tokens = sum(len(message.text.split()) for message in request.messages)
         self._output_tokens = 0
-        self._steps = worker.steps()
-        self._step: PlainStep = next(self._steps)
+        self._steps = steps
+        self._step: PlainStep = next(steps)
         self._pieces: Iterator[TextDelta | ReasoningDelta] = iter(())
         self._calls = 0
         self._every_s = 0.0
@@ -175,15 +176,13 @@ class _Performance:
             match step:
                 case Say(text=text, split=split, every_s=every_s, is_thought=is_thought):
                     delta = ReasoningDelta if is_thought else TextDelta
-                    cut = _cut(text.replace("{message}", self._message), split)
-                    self._pieces, self._every_s = map(delta, cut), every_s
+                    self._pieces, self._every_s = map(delta, _cut(text, split)), every_s
                     # A script may say nothing, a million times over.
                     await trio.lowlevel.checkpoint()
                 case Call(name=name, arguments=arguments):
                     await trio.lowlevel.checkpoint()
                     index, self._calls = self._calls, self._calls + 1
-                    call_id = f"call_{uuid.uuid4().hex[:12]}_{index}"
-                    started = ToolCallStarted(index, call_id, name)
+                    started = ToolCallStarted(index, self._worker.new_call_id(index), name)
                     return (started, ToolCallDelta(index, arguments))
                 case Wait() | Fail():
                     await self._wait_or_fail(step)

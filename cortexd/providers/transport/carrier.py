@@ -13,7 +13,7 @@ from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.transport.connection import Connection
-from cortexd.providers.transport.dialling import dial
+from cortexd.providers.transport.dialling import Dial
 from cortexd.providers.transport.endpoint import Endpoint
 from cortexd.providers.transport.pool import Pool, PoolFull
 from cortexd.providers.transport.response import NoResponse, Response
@@ -30,8 +30,9 @@ SPARE_CONNECTIONS: Final = 16
 class Carrier:
     """Sends requests and gives out their responses."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, dial: Dial) -> None:
         self._endpoint = endpoint
+        self._dial = dial
         self._pool: Pool[Connection] = Pool(
             in_use_max=endpoint.slots + SPARE_CONNECTIONS, idle_max=endpoint.idle_connections_max
         )
@@ -102,7 +103,7 @@ class Carrier:
         connection = None
         self._pool.begin_connecting()
         try:
-            connection = await dial(self._endpoint)
+            connection = await self._dial(self._endpoint)
         finally:
             self._pool.end_connecting(connection)
         return connection

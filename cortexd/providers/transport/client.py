@@ -15,6 +15,7 @@ from cortexd.domain.connections import ConnectionStatistics
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.transport.carrier import Carrier
+from cortexd.providers.transport.dialling import Dial, dial
 from cortexd.providers.transport.endpoint import Endpoint
 from cortexd.providers.transport.refusal import (
     ERROR_BODY_BYTES_MAX,
@@ -36,11 +37,11 @@ _OK: Final = 200
 class HttpClient:
     """The connections to one worker."""
 
-    def __init__(self, endpoint: Endpoint, decode_error: ErrorDecoder) -> None:
+    def __init__(self, endpoint: Endpoint, decode_error: ErrorDecoder, dial: Dial = dial) -> None:
         self._endpoint = endpoint
         self._decode_error = decode_error
         self._writer = PostWriter(endpoint.origin)
-        self._carrier = Carrier(endpoint)
+        self._carrier = Carrier(endpoint, dial)
 
     def stream(
         self, path: str, headers: Mapping[str, str], body: bytes, *, media_type: str
@@ -116,11 +117,18 @@ class _Gate:
 
     async def _refuse(self, head: ResponseHead, response: Response) -> WorkerFailed:
         body = bytearray()
-        # Should it break off, what it has said until then is enough.
+        is_cut = True
+        # Should it break off, what it has said until then is enough for a failure of the worker.
         with trio.move_on_after(ERROR_BODY_S_MAX), suppress(WorkerFailed):
             await response.read_into(body, ERROR_BODY_BYTES_MAX)
+            is_cut = False
         answer = FailedAnswer(head.status, head.headers, bytes(body[:ERROR_BODY_BYTES_MAX]))
-        return refusal(self._endpoint.worker, answer, self._decode_error)
+        failure = refusal(self._endpoint.worker, answer, self._decode_error)
+        if is_cut and failure.kind is FailureKind.REFUSED:
+            # Half a reason is none to blame the client for; Gemini says so of a bad key, too.
+            detail = f"its refusal broke off: {failure.detail}"
+            return self._endpoint.failed(FailureKind.SERVER_ERROR, detail)
+        return failure
 
 
 class _Stream:

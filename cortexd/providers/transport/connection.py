@@ -2,13 +2,16 @@
 
 import os
 import select
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 import trio
 
 from cortexd.providers.transport.reasons import reason
 
-READ_BYTES_MAX: Final = 64 * 1024
+READ_BYTES_MAX: Final = 32 * 1024
+"""While its client does not read, a stream holds several copies of what one read has brought."""
+
 PIECE_BYTES: Final = 8 * 1024
 """What the next piece of a stream surely fits into."""
 
@@ -17,14 +20,62 @@ class ConnectionLost(Exception):
     """The peer or the network has ended the connection; the text says how."""
 
 
-class Connection:
+class Connection(Protocol):
     """Nothing here has a time limit, that is the caller's; closing never waits."""
+
+    @property
+    def opened_at(self) -> float:
+        """When it was opened, on Trio's clock."""
+        ...
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all that was to be sent has left."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it, as far as the peer takes it.
+
+        That it takes no more is not an error here: it may have answered before it hung up, and
+        what it said is still to be read. If it said nothing, reading tells.
+        """
+        ...
+
+    async def receive(self) -> bytes | bytearray:
+        """What one read brings; nothing at the end of input.
+
+        Errors: `ConnectionLost`.
+        """
+        ...
+
+    def has_input(self) -> bool:
+        """Whether there is something to read, without reading it.
+
+        On an idle connection that is an end, an error, or what nobody has asked for.
+        """
+        ...
+
+    def is_current(self) -> bool:
+        """Whether its host still has the address that it goes to, as far as is known."""
+        ...
+
+    def close(self) -> None:
+        """Close it at once; may be called again."""
+        ...
+
+
+class SocketConnection:
+    """The `Connection` over a socket, perhaps with TLS on it."""
 
     def __init__(
         self,
         stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
         socket: trio.socket.SocketType,
+        is_current: Callable[[], bool],
     ) -> None:
+        self.is_current = is_current
+        """Whether its host still has the address that it goes to; see `Connection`."""
+
         self.opened_at = trio.current_time()
         self.is_sound = True
         """Whether all that was to be sent has left."""
@@ -38,11 +89,7 @@ class Connection:
         self._poll.register(socket.fileno(), select.POLLIN)
 
     async def send(self, data: bytes) -> None:
-        """Send all of it, as far as the peer takes it.
-
-        That it takes no more is not an error here: it may have answered before it hung up, and
-        what it said is still to be read. If it said nothing, reading tells.
-        """
+        """Send all of it, as far as the peer takes it; see `Connection`."""
         self.is_sound = False
         try:
             await self._stream.send_all(data)
@@ -87,10 +134,7 @@ class Connection:
             return data
 
     def has_input(self) -> bool:
-        """Whether there is something to read, without reading it.
-
-        On an idle connection that is an end, an error, or what nobody has asked for.
-        """
+        """Whether there is something to read, without reading it; see `Connection`."""
         return bool(self._poll.poll(0))
 
     def close(self) -> None:

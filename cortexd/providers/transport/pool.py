@@ -12,7 +12,7 @@ from cortexd.domain.connections import ConnectionStatistics
 # Many servers close a connection that was idle for 5 s: be the first to let go.
 IDLE_S_MAX: Final = 4.0
 
-# The name of a worker may come to mean another machine, which only a new connection finds.
+# A balancer in front of a worker may have got more machines, which only new connections find.
 LIFETIME_S_MAX: Final = 60.0
 
 
@@ -26,6 +26,10 @@ class Poolable(Protocol):
 
     def has_input(self) -> bool:
         """Whether it has something to read, its end included."""
+        ...
+
+    def is_current(self) -> bool:
+        """Whether its host still has the address that it goes to."""
         ...
 
 
@@ -76,7 +80,7 @@ class Pool(Generic[ConnectionT]):
         unfit = self._take_forgotten(now)
         while self._idle:
             connection, _ = self._idle.pop()
-            if not (_is_old(connection, now) or connection.has_input()):
+            if not (_is_outdated(connection, now) or connection.has_input()):
                 self._in_use.add(connection)
                 self._reused += 1
                 return connection, unfit
@@ -101,7 +105,7 @@ class Pool(Generic[ConnectionT]):
     def release(self, connection: ConnectionT, *, now: float) -> list[ConnectionT]:
         """The connection is good for another request. What comes back is to be closed."""
         self._in_use.discard(connection)
-        if self._is_closed or _is_old(connection, now):
+        if self._is_closed or _is_outdated(connection, now):
             return [connection]
         self._idle.append((connection, now))
         unfit = self._take_forgotten(now)
@@ -129,13 +133,13 @@ class Pool(Generic[ConnectionT]):
             raise PoolFull
 
     def _take_forgotten(self, now: float) -> list[ConnectionT]:
-        # Last in, first out: those at the left have been idle longest. What is too old by its
-        # lifetime may stand anywhere, and is found when it is taken, or here 4 s later.
+        # Last in, first out: those at the left have been idle longest. What is outdated may stand
+        # anywhere, and is found when it is taken, or here 4 s later.
         forgotten = []
         while self._idle and now - self._idle[0][1] > IDLE_S_MAX:
             forgotten.append(self._idle.popleft()[0])
         return forgotten
 
 
-def _is_old(connection: Poolable, now: float) -> bool:
-    return now - connection.opened_at > LIFETIME_S_MAX
+def _is_outdated(connection: Poolable, now: float) -> bool:
+    return now - connection.opened_at > LIFETIME_S_MAX or not connection.is_current()

@@ -9,6 +9,8 @@ from typing import Final
 # own text quotes the name.
 _WRONG_NAME_CODES: Final = {62, 64}
 
+_LOST: Final = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+
 
 def reason(exc: BaseException) -> str:
     """The text that is nearest to the cause: the outer exceptions often have none.
@@ -27,6 +29,17 @@ def reason(exc: BaseException) -> str:
         group = link.exceptions if isinstance(link, BaseExceptionGroup) else ()
         link = group[0] if group else link.__cause__ or link.__context__
     return text
+
+
+def is_untrusted(exc: BaseException) -> bool:
+    """Whether TLS has found fault with the peer, and not merely lost it."""
+    link: BaseException | None = exc
+    while link is not None:
+        if isinstance(link, ssl.SSLError):
+            return not isinstance(link, _LOST)
+        group = link.exceptions if isinstance(link, BaseExceptionGroup) else ()
+        link = group[0] if group else link.__cause__ or link.__context__
+    return False
 
 
 def _system_reason(error: OSError) -> str | None:

@@ -4,17 +4,21 @@ Source: platform.claude.com/docs, "Errors" and "Rate limits"; `types/shared/*_er
 official Python client (anthropic).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
+import attrs
 import msgspec
 
 from cortexd.domain.failure import FailureKind
 from cortexd.wire import foreign_json
+from cortexd.wire.anthropic.rate_limit_headers import resets
 from cortexd.wire.errors import MalformedStream, UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.upstream_failure import DETAIL_CHARACTERS_MAX, classify, unreadable_error
 
+_OK: Final = 200
 _BAD_REQUEST: Final = 400
 _RATE_LIMITED: Final = 429
 
@@ -44,6 +48,8 @@ _OUT_OF_QUOTA_CODES: Final = frozenset(
 # A limit that the account's owner has set, or credit that is used up, comes as a bad request that
 # only its words tell from others.
 _OUT_OF_QUOTA_WORDS: Final = ("credit balance is too low", "specified api usage limits")
+# "You will regain access on 2026-04-01 at 00:00 UTC" is what the owner's limit goes on with.
+_REGAINED: Final = re.compile(r"regain access on (\S{10}) at ([0-9:]{5}) UTC")
 
 
 class _Details(msgspec.Struct):
@@ -78,17 +84,34 @@ def decode_error(answer: FailedAnswer) -> UpstreamError:
         error = foreign_json.read(_bodies, answer.body, what="an error").error
     except MalformedStream:
         return unreadable_error(answer.body, status=answer.status)
-    # Only a limit that ends by itself tells when.
-    is_over_for_good = answer.status == _RATE_LIMITED and "retry-after" not in answer.headers
-    return _describe(error, answer.status, is_out_of_quota=is_over_for_good)
+    status = answer.status
+    if status == _OK:
+        # As inside a stream, the type stands for the status that the answer should have.
+        status = _STATUSES.get(error.type or "", _UNKNOWN_STATUS)
+    failure = _describe(error, status)
+    if failure.kind is not FailureKind.RATE_LIMITED or answer.status == _OK:
+        return failure
+    ends = resets(answer.headers)
+    if not ends and "retry-after" not in answer.headers:
+        # Only a limit that ends by itself tells when.
+        return attrs.evolve(failure, kind=FailureKind.QUOTA_EXHAUSTED)
+    return attrs.evolve(failure, retry_at=ends)
 
 
-def _describe(error: _Error, status: int, *, is_out_of_quota: bool = False) -> UpstreamError:
+def _describe(error: _Error, status: int) -> UpstreamError:
     told = None if error.message is None else error.message[:DETAIL_CHARACTERS_MAX]
     detail = f"{error.type or 'error'}: {told or 'no message'}"
-    if is_out_of_quota or _names_quota(error, status):
-        return UpstreamError(FailureKind.QUOTA_EXHAUSTED, detail, status, told)
-    return UpstreamError(classify(status), detail, status, told)
+    failure = UpstreamError(classify(status), detail, status, told)
+    if _names_quota(error, status):
+        failure = attrs.evolve(failure, kind=FailureKind.QUOTA_EXHAUSTED)
+    if failure.kind is FailureKind.QUOTA_EXHAUSTED:
+        return attrs.evolve(failure, retry_at=_regained_at(told or ""))
+    return failure
+
+
+def _regained_at(message: str) -> tuple[str, ...]:
+    found = _REGAINED.search(message)
+    return () if found is None else (f"{found[1]}T{found[2]}:00Z",)
 
 
 def _names_quota(error: _Error, status: int) -> bool:

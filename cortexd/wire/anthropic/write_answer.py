@@ -16,6 +16,7 @@ from cortexd.domain.chat import Text, Thought, ToolCall
 from cortexd.domain.usage import Usage
 from cortexd.wire.anthropic.redaction import redacted_data
 from cortexd.wire.errors import MalformedStream
+from cortexd.wire.resumption import write_resumption
 from cortexd.wire.strict_json import dumps
 from cortexd.wire.tool_arguments import as_object
 
@@ -69,7 +70,7 @@ def encode_answer(answer: ChatAnswer, head: Head) -> bytes:
         head.write() | {"content": list(_write_blocks(answer))} | write_ending(answer.finished)
     )
     usage = {"input_tokens": 0} | write_usage(answer.finished.usage)
-    return dumps(message | {"usage": usage})
+    return dumps(message | {"usage": usage} | write_resumption(answer.finished))
 
 
 def write_ending(finished: Finished) -> dict[str, object]:

@@ -24,6 +24,7 @@ from cortexd.domain.answer import (
 from cortexd.wire.anthropic.redaction import redacted_data
 from cortexd.wire.anthropic.write_answer import Head, write_ending, write_usage
 from cortexd.wire.errors import MalformedStream
+from cortexd.wire.resumption import write_resumption
 from cortexd.wire.strict_json import dumps
 
 
@@ -140,6 +141,6 @@ def _write_end(finished: Finished) -> bytes:
         "type": "message_delta",
         "delta": write_ending(finished),
         "usage": write_usage(finished.usage),
-    }
+    } | write_resumption(finished)
     stop = encode_event(b"message_stop", b'{"type":"message_stop"}')
     return encode_event(b"message_delta", dumps(delta)) + stop

@@ -31,6 +31,7 @@ _BAD_KEY_MESSAGE: Final = "API key not valid"
 _BAD_PROJECT: Final = "FAILED_PRECONDITION"
 
 _DAILY: Final = "PerDay"
+_MINUTE_S: Final = 60.0
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -85,8 +86,7 @@ def read_error(error: SentError, *, status: int) -> UpstreamError:
         told or "no message",
         status,
         told,
-        # The wait that comes with a daily quota is that of the quota of a minute.
-        None if kind is FailureKind.QUOTA_EXHAUSTED else _retry_after_s(error),
+        _retry_after_s(error, kind),
     )
 
 
@@ -114,6 +114,10 @@ def _is_daily(error: SentError) -> bool:
     return any(_DAILY in one.quota_id for detail in error.details for one in detail.violations)
 
 
-def _retry_after_s(error: SentError) -> float | None:
+def _retry_after_s(error: SentError, kind: FailureKind) -> float | None:
     found = (_DURATION.fullmatch(detail.retry_delay) for detail in error.details)
-    return next((float(match[1]) for match in found if match), None)
+    wait_s = max((float(match[1]) for match in found if match), default=None)
+    if kind is FailureKind.QUOTA_EXHAUSTED and wait_s is not None and wait_s <= _MINUTE_S:
+        # What comes with a daily quota is mostly the wait for the quota of a minute.
+        return None
+    return wait_s

@@ -27,6 +27,7 @@ from cortexd.domain.chat import ToolCall
 from cortexd.wire.errors import MalformedStream
 from cortexd.wire.ndjson import encode_line
 from cortexd.wire.ollama.logprobs import write_logprobs
+from cortexd.wire.resumption import write_resumption
 from cortexd.wire.strict_json import dumps
 from cortexd.wire.tool_arguments import as_object, is_object
 
@@ -196,7 +197,7 @@ def _end(finished: Finished, durations: Durations) -> dict[str, object]:
         "load_duration": 0,
         "prompt_eval_duration": durations.before_first_ns,
         "eval_duration": durations.after_first_ns,
-    }
+    } | write_resumption(finished)
     if finished.usage is not None:
         end["prompt_eval_count"] = finished.usage.input_tokens
         end["eval_count"] = finished.usage.output_tokens

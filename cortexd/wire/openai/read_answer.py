@@ -25,7 +25,7 @@ from cortexd.wire.answer_decoder import AnswerDecoder
 from cortexd.wire.errors import MalformedStream, UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.openai.chunk import Choice, Chunk, Delta, GroqNotes
-from cortexd.wire.openai.rate_limit_headers import reset_s, told_wait_s
+from cortexd.wire.openai.rate_limit_headers import is_by_the_day, reset_s, told_wait_s
 from cortexd.wire.openai.tool_call_stream import ToolCallStream
 from cortexd.wire.sse import SseDecoder, SseEvent
 from cortexd.wire.upstream_failure import read_error, read_error_document
@@ -129,12 +129,13 @@ class ChunkDecoder(AnswerDecoder[SseEvent]):
 def decode_error(answer: FailedAnswer) -> UpstreamError:
     """The failure behind an answer that is no stream: an error status, or a 200 with JSON."""
     error = read_error_document(answer)
-    if error.kind is not FailureKind.RATE_LIMITED or "retry-after" in answer.headers:
-        return error
-    if "retry-after-ms" in answer.headers:
+    if error.kind is not FailureKind.RATE_LIMITED:
         return error
     # The message tells of the very limit that was hit.
-    wait_s = told_wait_s(error.told or "")
+    told = error.told or ""
+    wait_s = told_wait_s(told)
+    if is_by_the_day(told):
+        return attrs.evolve(error, kind=FailureKind.QUOTA_EXHAUSTED, retry_after_s=wait_s)
     if wait_s is None:
         wait_s = reset_s(answer.headers)
     return attrs.evolve(error, retry_after_s=wait_s)

@@ -22,6 +22,7 @@ from cortexd.domain.answer import (
 )
 from cortexd.domain.chat import ToolCall
 from cortexd.domain.usage import Usage
+from cortexd.wire.resumption import write_resumption
 from cortexd.wire.sse import encode_data
 from cortexd.wire.strict_json import dumps
 
@@ -94,12 +95,19 @@ class StreamEncoder:
             self._arguments_chunk(index, _NO_ARGUMENTS)
             for index in sorted(self._calls_without_arguments)
         ]
-        written.append(self._chunk(b"{}", reason=dumps(finished.reason.value)))
+        written.append(self._last_chunk(finished))
         if self._include_usage and finished.usage is not None:
             usage = dumps(_usage(finished.usage))
             written.append(self._head + b'],"usage":' + usage + b"}\n\n")
         written.append(_DONE)
         return written
+
+    def _last_chunk(self, finished: Finished) -> bytes:
+        chunk = self._chunk(b"{}", reason=dumps(finished.reason.value))
+        resumption = write_resumption(finished)
+        if not resumption:
+            return chunk
+        return chunk.removesuffix(self._tail) + b"," + dumps(resumption)[1:-1] + self._tail
 
     def _arguments_chunk(self, index: int, arguments: str) -> bytes:
         return self._call_chunk({"index": index, "function": {"arguments": arguments}})
@@ -134,7 +142,7 @@ def encode_answer(answer: ChatAnswer, *, answer_id: str, created: int, model: st
     }
     if finished.usage is not None:
         document["usage"] = _usage(finished.usage)
-    return dumps(document)
+    return dumps(document | write_resumption(finished))
 
 
 def _message(answer: ChatAnswer) -> dict[str, object]:

@@ -5,7 +5,7 @@ Source of the field names: `types/chat/completion_create_params.py` of the offic
 
 from typing import Final, Literal, TypeAlias
 
-from cortexd.domain.chat import ChatRequest, Effort, JsonOutput, Tool, ToolChoice
+from cortexd.domain.chat import ChatRequest, Effort, JsonOutput, Role, Tool, ToolChoice
 from cortexd.wire.openai.write_messages import write_messages
 
 LimitName: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
@@ -18,14 +18,20 @@ MEDIUM_EFFORT_TOKENS_MAX: Final = 8192
 
 
 def write_chat_request(
-    request: ChatRequest, *, model: str, limit_name: LimitName = "max_tokens"
+    request: ChatRequest,
+    *,
+    model: str,
+    limit_name: LimitName = "max_tokens",
+    continues: bool = False,
 ) -> dict[str, object]:
     """The body that asks for a streamed answer with its usage.
 
     `limit_name`: OpenAI calls `max_tokens` deprecated, and its reasoning models refuse it, but it
     is the one name that every compatible server knows; llama.cpp, for one, read over the new one
     until 2026, and answered without end. `top_k` is no word of OpenAI's: only adapters of servers
-    that have it (llama.cpp) state the feature.
+    that have it (llama.cpp) state the feature. `continues`: a server that is to go on where an
+    assistant's message ends is told so in vLLM's words; llama.cpp does it without, and reads over
+    them.
     """
     sampling = request.sampling
     wants_logprobs = request.top_logprobs is not None
@@ -47,6 +53,8 @@ def write_chat_request(
         "logprobs": wants_logprobs or None,
         "top_logprobs": request.top_logprobs or None,
     }
+    if continues and any(last.role is Role.ASSISTANT for last in request.messages[-1:]):
+        optional |= {"continue_final_message": True, "add_generation_prompt": False}
     return {
         "model": model,
         "messages": write_messages(request.messages),

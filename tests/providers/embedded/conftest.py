@@ -9,6 +9,7 @@ import trio
 
 from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.settings import EmbeddedSettings
@@ -59,10 +60,11 @@ def make_machine(settings_of: Callable[..., WorkerSettings]) -> Callable[..., Ma
     def make(**fields: object) -> Machine:
         settings = EmbeddedSettings(**fields)  # type: ignore[arg-type]
         address, ready = EngineAddress(), trio.Event()
+        parts = AdapterParts(embedded=settings, address=address)
         return Machine(
             EmbeddedEngine(settings, address, on_ready=ready.set),
             address,
-            EmbeddedWorker(settings_of(WorkerType.EMBEDDED), settings, address),
+            EmbeddedWorker(settings_of(WorkerType.EMBEDDED), parts),
             ready,
         )
 

@@ -30,6 +30,7 @@ DAEMON = """
 import sys, trio
 from cortexd.domain.chat import text_message, ChatRequest, Message, Role
 from cortexd.domain.worker import WorkerSettings, WorkerType
+from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.settings import EmbeddedSettings
@@ -38,7 +39,8 @@ from cortexd.providers.embedded.worker import EmbeddedWorker
 async def main():
     settings, address, ready = EmbeddedSettings(), EngineAddress(), trio.Event()
     worker = EmbeddedWorker(
-        WorkerSettings(name="w", type=WorkerType.EMBEDDED, priority=1), settings, address
+        WorkerSettings(name="w", type=WorkerType.EMBEDDED, priority=1),
+        AdapterParts(embedded=settings, address=address),
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(EmbeddedEngine(settings, address, on_ready=ready.set).run)

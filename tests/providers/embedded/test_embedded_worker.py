@@ -13,6 +13,7 @@ from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
 from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.policy.resume import continuation
 from cortexd.ports import ChatProvider
 
 if TYPE_CHECKING:
@@ -39,6 +40,21 @@ async def test_capital_of_france(machine: "Machine", say: Callable[..., ChatRequ
     assert isinstance(last, Finished)
     assert last.usage is not None
     assert last.usage.output_tokens >= len(texts)
+
+
+@pytest.mark.slow
+async def test_it_goes_on_where_another_one_stopped(
+    machine: "Machine", say: Callable[..., ChatRequest]
+) -> None:
+    """Exactly there: in the midst of a sentence, and without a word of it once more."""
+    request = say("What is the capital of France?", 20)
+    said = "The capital of France is a very famous city, and the name of that city is "
+
+    events = await _answer(machine.worker, continuation(request, said))
+
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    assert text.startswith(" Paris")
+    assert "famous" not in text
 
 
 @pytest.mark.slow

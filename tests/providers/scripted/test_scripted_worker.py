@@ -1,5 +1,6 @@
 """The scripted worker on the stage."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -29,9 +30,13 @@ Actor: TypeAlias = Callable[..., ScriptedWorker]
 @pytest.fixture
 def actor(settings_of: Callable[..., WorkerSettings]) -> Actor:
     """A worker with a script."""
+    numbers = itertools.count()
+
+    def new_id() -> str:
+        return f"id-{next(numbers)}"
 
     def make(*script: dict[str, Any]) -> ScriptedWorker:
-        return ScriptedWorker(settings_of(WorkerType.SCRIPTED, script=script))
+        return ScriptedWorker(settings_of(WorkerType.SCRIPTED, script=script), new_id)
 
     return make
 
@@ -168,7 +173,7 @@ async def test_thoughts_and_calls(actor: Actor) -> None:
         ("weather", '{"city":"Paris"}'),
         ("time", "{}"),
     ]
-    assert len({call.call_id for call in answer.tool_calls}) == 2
+    assert [call.call_id for call in answer.tool_calls] == ["call_id-0_0", "call_id-1_1"]
     assert answer.finished.reason is FinishReason.TOOL_CALLS
 
 

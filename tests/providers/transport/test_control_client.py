@@ -13,9 +13,10 @@ import trustme
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
-from cortexd.providers.control_client import ControlClient
+from cortexd.providers.control_client import ControlClient, new_transport
 from cortexd.providers.transport.client import DOCUMENT_BYTES_MAX
 from cortexd.providers.transport.endpoint import Endpoint
+from cortexd.providers.transport.resolver import resolver_of_run
 from cortexd.wire.errors import UpstreamError
 from cortexd.wire.failed_answer import FailedAnswer
 from cortexd.wire.upstream_failure import unreadable_error
@@ -166,3 +167,11 @@ async def test_cancelling(peer: "Peer", control: ControlClient, said: bytes) -> 
 
     await peer.wait_open(0)
     gc.collect()
+
+
+async def test_names_are_looked_up_as_for_requests(
+    peer: "Peer", endpoint_of: Callable[..., Endpoint]
+) -> None:
+    """Also where the first connection of all is one of a probe."""
+    new_transport(endpoint_of(peer.base_url))
+    assert trio.socket.set_custom_hostname_resolver(None) is resolver_of_run()

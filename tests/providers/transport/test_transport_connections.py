@@ -10,6 +10,7 @@ import trio
 
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
+from cortexd.providers.transport.resolver import resolver_of_run
 
 if TYPE_CHECKING:
     from tests.providers.transport.conftest import Peer, Rig, Wire
@@ -342,3 +343,10 @@ async def test_reading_on_after_a_failure_fails_again(rig: "Rig") -> None:
         for _ in range(3):
             with pytest.raises(WorkerFailed):
                 await anext(pieces)
+
+
+async def test_names_are_looked_up_by_the_resolver_of_the_run(rig: "Rig") -> None:
+    """Trio has been told of it before it is asked to connect."""
+    rig.peer.answer(rig.peer.sized(HELLO))
+    await rig.ask()
+    assert trio.socket.set_custom_hostname_resolver(None) is resolver_of_run()

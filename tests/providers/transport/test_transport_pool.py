@@ -20,9 +20,13 @@ class Line:
 
     opened_at: float = 0.0
     ended: bool = False
+    has_moved: bool = False
 
     def has_input(self) -> bool:
         return self.ended
+
+    def is_current(self) -> bool:
+        return not self.has_moved
 
 
 def opened(pool: Pool[Line], count: int, now: float = 0.0) -> list[Line]:
@@ -94,6 +98,17 @@ def test_a_connection_with_something_to_read_is_passed_over(pool: Pool[Line]) ->
 
     assert pool.take(now=0.0) == (good, [ended])
     assert pool.statistics().reused == 1
+
+
+def test_a_connection_to_an_address_that_its_host_has_lost(pool: Pool[Line]) -> None:
+    """It is closed when it is given back, or when it would be taken; the next one is tried."""
+    good, idle, busy = opened(pool, 3)
+    pool.release(good, now=0.0)
+    pool.release(idle, now=0.0)
+    idle.has_moved = busy.has_moved = True
+
+    assert pool.release(busy, now=0.0) == [busy]
+    assert pool.take(now=0.0) == (good, [idle])
 
 
 def test_only_so_many_are_kept(pool: Pool[Line]) -> None:

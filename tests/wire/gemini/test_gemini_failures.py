@@ -82,11 +82,15 @@ def test_an_error_with_status_200(form: str) -> None:
         ((_retry("soon"),), None),
         ((_retry("-3s"),), None),
         ((_retry("9" * 400 + "s"),), None),
+        ((_retry("2s"), _retry("later"), _retry("12s")), 12.0),
+        ((PER_MINUTE, _retry("90s")), 90.0),
         ((PER_DAY, _retry("12s")), None),
+        ((PER_DAY, _retry("60s")), None),
+        ((PER_DAY, _retry("34074.8s")), 34074.8),
     ],
 )
 def test_the_wait_is_told(details: tuple[object, ...], wait_s: float | None) -> None:
-    """The body says when to come again; for a daily quota, it says the wrong thing."""
+    """The latest that the body tells; of a daily quota, none that can be that of a minute."""
     error = decode_error(FailedAnswer(429, {}, _body(*details)))
     assert error.retry_after_s == wait_s
 

@@ -6,7 +6,7 @@ import pytest
 
 from cortexd.domain.failure import FailureKind
 from cortexd.wire.failed_answer import FailedAnswer
-from cortexd.wire.groq.read_error import decode_error
+from cortexd.wire.openai.read_answer import decode_error
 
 LIMIT = "Rate limit reached for model `m` in organization `o` on {}: Limit 6000, Used 5999."
 

@@ -65,6 +65,8 @@ def test_what_a_message_says(message: str, seconds: float | None) -> None:
 REQUESTS, TOKENS = "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"
 NO_REQUESTS = {"x-ratelimit-remaining-requests": "0"}
 NO_TOKENS = {"x-ratelimit-remaining-tokens": "0"}
+SOME_REQUESTS = {"x-ratelimit-remaining-requests": "14370"}
+SOME_TOKENS = {"x-ratelimit-remaining-tokens": " 12 "}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,14 @@ NO_TOKENS = {"x-ratelimit-remaining-tokens": "0"}
         ({}, None),
         ({TOKENS: "6m0s"}, 360.0),
         ({TOKENS: "-1", REQUESTS: "nonsense"}, None),
-        ({TOKENS: "7s", REQUESTS: "2h"}, 7.0),
+        ({TOKENS: "7s", REQUESTS: "2h"}, 7200.0),
+        ({TOKENS: "7s", REQUESTS: "2h"} | SOME_REQUESTS, 7.0),
+        ({TOKENS: "7s", REQUESTS: "2h"} | SOME_REQUESTS | SOME_TOKENS, 7.0),
+        ({TOKENS: "7s", REQUESTS: "2h"} | SOME_TOKENS, 7200.0),
+        ({REQUESTS: "2h"} | SOME_REQUESTS, None),
+        ({TOKENS: "7s", REQUESTS: "2h", "x-ratelimit-remaining-requests": "-1"}, 7200.0),
+        ({TOKENS: "0", REQUESTS: "2m59.56s"} | NO_TOKENS, 179.56),
+        ({TOKENS: "0s", REQUESTS: "2h"} | NO_TOKENS, 0.0),
         ({TOKENS: "7s", REQUESTS: "2h"} | NO_TOKENS, 7.0),
         ({TOKENS: "7s", REQUESTS: "2h"} | NO_REQUESTS, 7200.0),
         ({TOKENS: "7s", REQUESTS: "2h"} | NO_REQUESTS | NO_TOKENS, 7200.0),
@@ -81,7 +90,7 @@ NO_TOKENS = {"x-ratelimit-remaining-tokens": "0"}
     ],
 )
 def test_which_window_counts(headers: dict[str, str], seconds: float | None) -> None:
-    """The one that is used up; where none is, the sooner one."""
+    """The one that is used up; where none is, the latest that may have been too small."""
     assert reset_s(headers) == seconds
 
 
@@ -91,8 +100,7 @@ def test_which_window_counts(headers: dict[str, str], seconds: float | None) -> 
         (429, "m", {}, None),
         (429, "m", {TOKENS: "7s"}, 7.0),
         (429, "try again in 2s", {TOKENS: "7s"}, 2.0),
-        (429, "try again in 2s", {TOKENS: "7s", "retry-after": "3"}, None),
-        (429, "try again in 2s", {TOKENS: "7s", "retry-after-ms": "3"}, None),
+        (429, "try again in a minute", {TOKENS: "7s"}, 7.0),
         (503, "try again in 2s", {TOKENS: "7s"}, None),
         (400, "try again in 2s", {TOKENS: "7s"}, None),
     ],
@@ -100,7 +108,7 @@ def test_which_window_counts(headers: dict[str, str], seconds: float | None) -> 
 def test_an_error_tells_when_to_come_again(
     status: int, message: str, headers: dict[str, str], seconds: float | None
 ) -> None:
-    """Only of a rate limit, and only where the header that is meant for it is missing."""
+    """Only of a rate limit; what the message says wins over headers that are about all limits."""
     body = json.dumps({"error": {"message": message}}).encode()
     assert decode_error(FailedAnswer(status, headers, body)).retry_after_s == seconds
 
@@ -111,3 +119,26 @@ def test_a_quota_has_no_such_end() -> None:
     error = decode_error(FailedAnswer(429, {TOKENS: "7s"}, body))
     assert error.kind is FailureKind.QUOTA_EXHAUSTED
     assert error.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "wait", "seconds"),
+    [
+        ("requests per day (RPD): Limit 200, Used 200, Requested 1", "try again in 7m12s.", 432.0),
+        ("tokens per day (TPD): Limit 90, Used 80, Requested 20", "try again in 3h0m5s.", 10805.0),
+        ("requests per day (RPD): Limit 200, Used 200", "Contact us.", None),
+    ],
+)
+def test_a_cap_for_the_day_is_a_quota(limit: str, wait: str, seconds: float | None) -> None:
+    """Its end is the one that the message tells, never that of a window of a minute."""
+    message = f"Rate limit reached for gpt-4o-mini in organization o on {limit}. Please {wait}"
+    error = {"code": "rate_limit_exceeded", "type": "requests", "message": message}
+    body = json.dumps({"error": error}).encode()
+    read = decode_error(FailedAnswer(429, {TOKENS: "7s"} | NO_TOKENS, body))
+    assert (read.kind, read.retry_after_s) == (FailureKind.QUOTA_EXHAUSTED, seconds)
+
+
+def test_a_limit_on_money_may_come_as_a_bad_request() -> None:
+    """Groq's code for a month's spending that has reached its limit."""
+    body = json.dumps({"error": {"code": "blocked_api_access", "message": "m"}}).encode()
+    assert decode_error(FailedAnswer(400, {}, body)).kind is FailureKind.QUOTA_EXHAUSTED

@@ -1,0 +1,15 @@
+"""What the cache had to do with an answer."""
+
+from enum import Enum, unique
+
+
+@unique
+class CacheUse(Enum):
+    """The value is what the client is told in `x-cortexd-cache`."""
+
+    HIT = "hit"
+    """The answer, or the rest of it, is that of an equal request."""
+
+    MISS = "miss"
+    BYPASS = "bypass"
+    """It is not of the kind that is kept, or the client would not have it."""

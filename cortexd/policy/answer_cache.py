@@ -1,0 +1,157 @@
+"""Answers kept in memory, bounded by bytes: the expired go first, then those nobody asked for.
+
+Rules of this file: sizes are estimates that err on the large side; whoever keeps an answer has
+decided before that it may be kept.
+"""
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from cortexd.domain.answer import AnswerEvent, Batch
+from cortexd.domain.ids import WorkerName
+from cortexd.policy.answer_record import coalesced, kept_bytes
+
+ENTRY_BYTES_MAX: Final = 1024 * 1024
+"""A larger answer is not kept; nor one that would fill a good part of the cache by itself."""
+
+SHARE_MAX: Final = 16
+
+REPLAY_EVENTS_MAX: Final = 16
+"""How many events of a kept answer are written at once."""
+
+_ENTRY_BYTES: Final = 600
+_STALE_EXPIRIES_MAX: Final = 64
+
+
+@attrs.frozen(kw_only=True)
+class CachedAnswer:
+    """A whole answer, as it is given again. `expires_at` is in monotonic seconds.
+
+    `fingerprint`: the key of the request it answers, which is not always what it is kept by.
+    """
+
+    events: tuple[AnswerEvent, ...]
+    worker: WorkerName | None
+    model: str | None
+    size_bytes: int
+    expires_at: float
+    fingerprint: bytes
+
+    def batches(self) -> Iterator[Batch]:
+        """The events as they are written, some at a time."""
+        for start in range(0, len(self.events), REPLAY_EVENTS_MAX):
+            yield self.events[start : start + REPLAY_EVENTS_MAX]
+
+
+def cached_answer(
+    events: Sequence[AnswerEvent],
+    *,
+    worker: WorkerName | None,
+    model: str | None,
+    expires_at: float,
+    fingerprint: bytes,
+) -> CachedAnswer:
+    """The answer that these events are, ready to be kept."""
+    joined = tuple(coalesced(events))
+    return CachedAnswer(
+        events=joined,
+        worker=worker,
+        model=model,
+        size_bytes=_ENTRY_BYTES + sum(map(kept_bytes, joined)),
+        expires_at=expires_at,
+        fingerprint=fingerprint,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class AnswerCacheStatistics:
+    """How the cache stands, for operators. The rest are counts since the start.
+
+    `shared`: of the misses, those that found an equal request in progress and had its answer.
+    `expired`: answers that became too old; `evictions`: that had to make room before they did.
+    """
+
+    entries: int
+    size_bytes: int
+    hits: int
+    misses: int
+    shared: int
+    evictions: int
+    expired: int
+
+
+class AnswerCache:
+    """The answers by key. `now` is in monotonic seconds."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entry_bytes_max = min(ENTRY_BYTES_MAX, max_bytes // SHARE_MAX)
+        # The one that was used last stands last.
+        self._answers: OrderedDict[bytes, CachedAnswer] = OrderedDict()
+        # A heap. What it says of an answer that is gone, or was replaced, is stale.
+        self._expiries: list[tuple[float, bytes]] = []
+        self._size_bytes = 0
+        self._hits = self._misses = self._shared = self._evictions = self._expired = 0
+
+    def get(self, key: bytes, now: float) -> CachedAnswer | None:
+        """The answer kept by this key, if it is still good."""
+        answer = self._answers.get(key)
+        if answer is not None and answer.expires_at <= now:
+            self._remove(key)
+            self._expired += 1
+            answer = None
+        if answer is None:
+            self._misses += 1
+            return None
+        self._answers.move_to_end(key)
+        self._hits += 1
+        return answer
+
+    def put(self, key: bytes, answer: CachedAnswer, now: float) -> None:
+        """Keep an answer instead of the one there was, unless it is too large."""
+        if key in self._answers:
+            self._remove(key)
+        if answer.size_bytes > self._entry_bytes_max:
+            return
+        self._answers[key] = answer
+        self._size_bytes += answer.size_bytes
+        heapq.heappush(self._expiries, (answer.expires_at, key))
+        if self._size_bytes > self._max_bytes:
+            self._drop_expired(now)
+        while self._size_bytes > self._max_bytes:
+            self._remove(next(iter(self._answers)))
+            self._evictions += 1
+        if len(self._expiries) > 2 * len(self._answers) + _STALE_EXPIRIES_MAX:
+            self._expiries = [(kept.expires_at, key) for key, kept in self._answers.items()]
+            heapq.heapify(self._expiries)
+
+    def count_shared(self) -> None:
+        """Note that a miss has had the answer of an equal request in progress."""
+        self._shared += 1
+
+    def statistics(self) -> AnswerCacheStatistics:
+        """How it stands. Answers that have expired and were not looked for since still count."""
+        return AnswerCacheStatistics(
+            entries=len(self._answers),
+            size_bytes=self._size_bytes,
+            hits=self._hits,
+            misses=self._misses,
+            shared=self._shared,
+            evictions=self._evictions,
+            expired=self._expired,
+        )
+
+    def _drop_expired(self, now: float) -> None:
+        while self._expiries and self._expiries[0][0] <= now:
+            expires_at, key = heapq.heappop(self._expiries)
+            answer = self._answers.get(key)
+            if answer is not None and answer.expires_at == expires_at:
+                self._remove(key)
+                self._expired += 1
+
+    def _remove(self, key: bytes) -> None:
+        self._size_bytes -= self._answers.pop(key).size_bytes

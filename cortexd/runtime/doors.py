@@ -1,0 +1,55 @@
+"""The doors on their sockets: how the tree makes them, as often as it must."""
+
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from cortexd.config.schema import Config
+from cortexd.http.admin.routes import admin_routes
+from cortexd.http.data_routes import data_routes
+from cortexd.http.quart_app import Route, build_app
+from cortexd.runtime.application import Application
+from cortexd.runtime.drain import DrainingDoor
+from cortexd.runtime.http_listener import HttpListener, ListenerSettings
+from cortexd.runtime.listening import Listening
+from supervisor_tree import Service
+
+
+@attrs.frozen(kw_only=True)
+class Doors:
+    """How each is made: for clients, and for operators."""
+
+    data: Callable[[], Service]
+    admin: Callable[[], Service]
+
+
+def doors_on(listening: Listening, app: Application) -> Doors:
+    """The doors to `app` on open sockets."""
+    data = _door(app.config, listening.data, data_routes(app.doors))
+    return Doors(
+        data=partial(
+            DrainingDoor,
+            data,
+            flights=app.flights,
+            drain=app.drain,
+            drain_s=app.config.node.drain_seconds,
+            cutoff=app.cutoff,
+        ),
+        admin=_door(app.config, listening.admin, admin_routes(app.documents, listening.token)),
+    )
+
+
+def _door(
+    config: Config, sockets: Sequence[socket.socket], routes: Sequence[Route]
+) -> Callable[[], HttpListener]:
+    limits = config.data
+    app = build_app(routes, max_body_bytes=limits.max_body_bytes, body_seconds=limits.body_seconds)
+    settings = ListenerSettings(
+        max_connections=limits.max_connections,
+        keep_alive_seconds=limits.keep_alive_seconds,
+        header_seconds=limits.header_seconds,
+        max_body_bytes=limits.max_body_bytes,
+    )
+    return partial(HttpListener, app, sockets, settings)
