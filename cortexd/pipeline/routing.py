@@ -5,7 +5,7 @@ asked; inside caching, which needs no worker at all.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 from typing import Final
 
@@ -17,6 +17,7 @@ from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.attempt import Skipped
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.errors import RequestRefused
+from cortexd.domain.ids import WorkerName
 from cortexd.domain.request import ModelRequest
 from cortexd.domain.worker import WorkerStatus
 from cortexd.pipeline.exchange import ChatService, Choice, Exchange
@@ -66,7 +67,7 @@ class RoutingLayer:
         directory, request, trail = self._directory, exchange.request, exchange.trail
         if directory.view is not self._parts.view.value:
             directory = self._directory = _Directory(self._parts.view.value)
-        tiers = self._tiers(request, directory)
+        tiers, unable = self._tiers(request, directory)
         now, turn = trio.current_time(), next(self._turns)
         choices: list[Choice] = []
         obstacles: dict[PoolMember, Obstacle] = {}
@@ -83,17 +84,28 @@ class RoutingLayer:
             choices += [
                 Choice(member.worker, models[member.name]) for member in self._order(free, turn)
             ]
-        trail.skipped = [Skipped(each.name, what.value) for each, what in obstacles.items()]
+        trail.skipped = [
+            *(Skipped(each.name, what.value) for each, what in obstacles.items()),
+            *(Skipped(name, "unable") for name in unable),
+        ]
         trail.choices = _longest_last(choices, request) if directory.knows_contexts else choices
         if not choices:
             trail.choices = (self._force(obstacles, tiers, request.model, now),)
 
-    def _tiers(self, request: ModelRequest, directory: "_Directory") -> Tiers:
+    def _tiers(
+        self, request: ModelRequest, directory: "_Directory"
+    ) -> tuple[Tiers, Collection[WorkerName]]:
+        """Who can serve it, and who serves the model but lacks something that it needs."""
         model = request.model
         tiers = resolve(model, directory.serves, aliases=self._parts.aliases)
         if directory.members and not tiers and model not in {None, ANY_MODEL}:
             raise _model_not_found(model, directory.serves, self._parts.aliases)
-        return able(request.needs, tiers, directory.features)
+        left = able(request.needs, tiers, directory.features)
+        if left is tiers:
+            return tiers, ()
+        able_ones = {one.worker for tier in left for one in tier}
+        serving = dict.fromkeys(one.worker for tier in tiers for one in tier)
+        return left, [name for name in serving if name not in able_ones]
 
     def _order(self, members: list[PoolMember], turn: int) -> list[PoolMember]:
         if len(members) <= 1:

@@ -8,6 +8,7 @@ import attrs
 import pytest
 import trio
 
+from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
 from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
 from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster, registered
@@ -134,6 +135,11 @@ def branch() -> Branch:
     )
     tree = Supervisor(
         ChildSpec("registry", partial(WorkerRegistry, roster, events.append), name=WORKER_REGISTRY),
+        ChildSpec(
+            "breakers",
+            partial(CircuitBreakers, roster, events.append),
+            name=CIRCUIT_BREAKERS,
+        ),
         ChildSpec("pool", partial(WorkerPool, roster, board, view, strategy), name=WORKER_POOL),
         ChildSpec("monitor", monitor, name=HEALTH_MONITOR),
         strategy=Strategy.REST_FOR_ONE,

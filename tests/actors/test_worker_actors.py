@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 import trio
 
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.health_monitor import (
+    CONTESTED_INTERVAL_S,
+    HEALTH_MONITOR,
+    UNAVAILABLE_INTERVAL_S,
+    HealthMonitor,
+)
 from cortexd.actors.worker_pool import WORKER_POOL
 from cortexd.actors.worker_registry import (
     WORKER_REGISTRY,
@@ -14,8 +19,17 @@ from cortexd.actors.worker_registry import (
     WorkerNotRegistered,
     WorkerRegistry,
 )
-from cortexd.domain.events import WorkerRegistered, WorkerStatusChanged, WorkerUnregistered
+from cortexd.domain.events import (
+    BreakerChanged,
+    WorkerActivated,
+    WorkerDeactivated,
+    WorkerRegistered,
+    WorkerStatusChanged,
+    WorkerUnregistered,
+)
 from cortexd.domain.ids import WorkerName
+from cortexd.policy.circuit_breaker import BreakerState
+from cortexd.policy.obstacles import Obstacle
 from supervisor_tree import open_tree, whereis
 from supervisor_tree.testing import crash
 
@@ -68,6 +82,58 @@ async def test_an_unregistered_worker_leaves_pool_and_board(
         for method in (WorkerRegistry.get, WorkerRegistry.unregister):
             with pytest.raises(WorkerNotRegistered):
                 await registry.call(method, A)
+
+
+async def test_a_deactivated_worker_stays_and_gets_nothing(
+    branch: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Until it is activated; its slots and accounts are the same before and after."""
+    async with open_tree(branch.tree):
+        registry = whereis(WORKER_REGISTRY)
+        before = branch.roster.value[0]
+        for method, event, obstacle in (
+            (WorkerRegistry.deactivate, WorkerDeactivated(worker=A), Obstacle.DEACTIVATED),
+            (WorkerRegistry.activate, WorkerActivated(worker=A), None),
+        ):
+            await registry.call(method, A)
+            await registry.call(method, A)
+            await trio.sleep(1)
+            member = branch.view.value.members[0]
+            assert member.obstacle(trio.current_time()) is obstacle
+            assert member.worker.slots is before.slots
+            assert member.worker.traffic is before.traffic
+            assert branch.events.count(event) == 1
+        with pytest.raises(WorkerNotRegistered):
+            await registry.call(WorkerRegistry.deactivate, C)
+
+
+async def test_a_good_check_ends_the_rest_of_a_breaker(
+    branch: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    """It may be tried again then, and no more than that."""
+    async with open_tree(branch.tree):
+        await trio.sleep(1)
+        breaker, now = branch.roster.value[0].breaker, trio.current_time()
+        for _ in range(5):
+            breaker.failed(breaker.begin(now), now, "as told")
+        await whereis(HEALTH_MONITOR).call(HealthMonitor.check, A)
+        await trio.sleep(1)
+        assert breaker.state(trio.current_time()) is BreakerState.HALF_OPEN
+        changes = [event for event in branch.events if isinstance(event, BreakerChanged)]
+        assert [(event.worker, event.after) for event in changes] == [(A, "half_open")]
+
+
+async def test_a_worker_that_is_out_is_asked_more_often(
+    branch: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    """So that it is missed for seconds and not for half a minute."""
+    branch.patients["a"].failure = "as told"
+    async with open_tree(branch.tree):
+        await trio.sleep(40)
+        assert branch.status("a") == ("unavailable", "as told")
+        branch.patients["a"].failure = None
+        await trio.sleep(UNAVAILABLE_INTERVAL_S + 2 * CONTESTED_INTERVAL_S)
+        assert branch.status("a") == ("available", None)
 
 
 async def test_probes_run_in_parallel_and_are_given_up_after_their_time(

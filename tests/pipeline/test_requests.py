@@ -37,7 +37,7 @@ async def test_a_request_goes_to_a_worker_that_is_able(make_bench: Any) -> None:
     exchange.request = attrs.evolve(CHAT, needs={Feature.TOOLS: "tools"})
     await bench.service(exchange)
     assert exchange.downstream.text == "two"
-    assert [attempt.worker for attempt in exchange.trail.attempts] == ["b"]
+    assert [str(note) for note in exchange.trail.explain()] == ["b: taken", "a: skipped, unable"]
 
 
 async def test_what_nobody_can_do_is_refused_with_the_field(make_bench: Any) -> None:
