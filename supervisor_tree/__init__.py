@@ -7,7 +7,7 @@ Where this differs from OTP:
 
 - Giving up is an exception, and a failure for the parent: transient supervisors are restarted, too.
 - Nothing can be killed against its will. A child that ignores even its cancellation is reported
-  (`ChildStuck`) and waited for at the very end, while its siblings and its successor go on.
+  (`ChildStuck`), left behind and waited for at the very end; its siblings and its successor go on.
 - References wait while a child is being restarted; `pinned()` ones behave like a pid.
 - Mailboxes are bounded: a call waits for room, a cast is refused.
 - A `ReplyError` is an answer and no crash. Calls of callers that have gone are not served.

@@ -43,6 +43,8 @@ class ActorLoop:
     def __init__(self, actor: Actor, incarnation: Incarnation) -> None:
         if not is_count(actor.mailbox_size) or actor.mailbox_size == 0:
             raise InvalidSpec(f"{incarnation.slot.path}: mailbox_size must be at least 1")
+        if not actor.max_handler_time > 0:
+            raise InvalidSpec(f"{incarnation.slot.path}: max_handler_time must be positive")
         self._actor = actor
         self._incarnation = incarnation
         self.mailbox: Mailbox = Mailbox(
@@ -59,20 +61,19 @@ class ActorLoop:
         self._machinery: trio.Nursery | None = None
         self._monitors: set[Monitor] = set()
         self._bound: dict[Handler, Handler] = {}
-        self._is_watched = actor.max_handler_time < math.inf
         self._stopping = False
         self._reason: object = None
 
     async def run(self) -> None:
-        """Live until stopped; raises what the actor crashed with."""
-        crashes: list[BaseException] = []
+        """Live until stopped; raises what the actor crashed with, perhaps in a group."""
         try:
-            await capture_crash(self._live, crashes.append)
-            error = crashes[0] if crashes else None
-            if self._incarnation.is_ready:
-                await self._end(error)
-            elif error is not None:
-                raise error
+            if self._actor.max_handler_time == math.inf:
+                await self._live_and_end()
+                return
+            async with trio.open_nursery() as around:
+                around.start_soon(self._watch, name=f"{self._incarnation.slot.path} watchdog")
+                await self._live_and_end()
+                around.cancel_scope.cancel(reason="the actor has ended")
         finally:
             for monitor in tuple(self._monitors):
                 monitor.cancel()
@@ -116,6 +117,15 @@ class ActorLoop:
             monitor.watch(target)
         return monitor
 
+    async def _live_and_end(self) -> None:
+        crashes: list[BaseException] = []
+        await capture_crash(self._live, crashes.append)
+        error = crashes[0] if crashes else None
+        if self._incarnation.is_ready:
+            await self._end(error)
+        elif error is not None:
+            raise error
+
     async def _live(self) -> None:
         path = self._incarnation.slot.path
         async with trio.open_nursery() as self._machinery:
@@ -127,6 +137,20 @@ class ActorLoop:
                 await self._serve()
                 helpers.cancel_scope.cancel(reason="the actor ends")
             self._machinery.cancel_scope.cancel(reason="the actor ends")
+
+    async def _watch(self) -> None:
+        """Kill the actor when a handler runs for too long, from outside: it may be deaf.
+
+        Never asleep for longer than the limit, this sees each handler that could reach it.
+        """
+        limit = self._actor.max_handler_time
+        while True:
+            handling = self.mailbox.handling
+            since = trio.current_time() if handling is None else handling.since
+            await trio.sleep_until(since + limit)
+            if handling is not None and handling.active:
+                hung = trio.TooSlowError(f"hung: {handling.method} ran for {limit} s")
+                self._incarnation.kill(hung)
 
     async def _serve(self) -> None:
         in_a_row = 0
@@ -174,8 +198,8 @@ class ActorLoop:
         deferred = call is not None and call.deferred
         if call is not None and call.deferred:
             args = (Reply[Any](call, self.mailbox), *args)
-        if message.propagated or self._is_watched:
-            method = self._wrap(method, message.propagated)
+        if message.propagated:
+            method = partial(_run_with_context, message.propagated, method)
         try:
             with Handling(self._incarnation, message.method, call, self.mailbox):
                 result = await method(*args, **message.kwargs)
@@ -210,26 +234,7 @@ class ActorLoop:
     async def _run(self, method: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run what is part of every actor's life."""
         with Handling(self._incarnation, method, None, self.mailbox):
-            await self._wrap(method, ())(*args)
-
-    def _wrap(self, method: Handler, context: Propagated) -> Handler:
-        """Add what only some handlers need."""
-        if context:
-            method = partial(_run_with_context, context, method)
-        return partial(self._run_watched, method) if self._is_watched else method
-
-    async def _run_watched(
-        self, method: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
-    ) -> Any:
-        limit = self._actor.max_handler_time
-        with trio.move_on_after(limit):
-            return await method(*args, **kwargs)
-        # Neither result nor error: the handler has run into its limit.
-        handling = self.mailbox.handling
-        what = "handler" if handling is None else handling.method
-        self._incarnation.kill(trio.TooSlowError(f"hung: {what} ran for {limit} s"))
-        await trio.sleep_forever()
-        raise AssertionError  # pragma: no cover
+            await method(*args)
 
 
 async def _run_with_context(

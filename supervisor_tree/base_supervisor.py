@@ -63,7 +63,7 @@ class BaseSupervisor(SupervisorService):
         try:
             await self._live(task_status)
         finally:
-            self._leave()
+            self._leave(task_status)
         if self._failure is not None:
             raise self._failure
 
@@ -140,10 +140,11 @@ class BaseSupervisor(SupervisorService):
         self._stopping = False
         self._failure = None
 
-    def _leave(self) -> None:
+    def _leave(self, incarnation: Incarnation) -> None:
         self._inbox.refuse(SupervisorDown, "the supervisor has ended")
-        if self._slot is not None:
-            for child in tuple(self._slot.children.values()):
+        # One that was given up on leaves late, and the children may be its successor's by then.
+        if incarnation.slot.incarnation is incarnation:
+            for child in tuple(incarnation.slot.children.values()):
                 if child.is_static:
                     child.halt()
                 else:

@@ -58,7 +58,7 @@ class ChildRunner:
         if slot.spec is None:  # pragma: no cover  # removed slots are not started
             raise AssertionError(f"{slot.path} has no spec")
         try:
-            incarnation = slot.begin(_note_ready)
+            incarnation = slot.begin(on_ready=_note_ready, on_killed=self._note_killed)
         except AlreadyRegistered as error:
             return _start_failed(slot, "its name is taken", error)
         slot.tree.emit(ChildStarting, slot, incarnation=incarnation.number)
@@ -85,7 +85,7 @@ class ChildRunner:
 
     async def stop(self, incarnation: Incarnation) -> None:
         """Stop a child: ask, wait, cancel, wait. Returns even if the child is stuck for ever."""
-        if not incarnation.is_alive or incarnation.is_stuck or incarnation.slot.spec is None:
+        if not incarnation.is_alive or incarnation.slot.spec is None:
             return
         slot, time_limit = incarnation.slot, incarnation.slot.spec.shutdown
         incarnation.stop_ordered = True
@@ -94,16 +94,21 @@ class ChildRunner:
         if time_limit > 0 and _ask_to_stop(incarnation):
             with trio.move_on_after(time_limit):
                 await incarnation.done.wait()
-        if incarnation.done.is_set():
-            return
         incarnation.kill()
+        await incarnation.done.wait()
+
+    def _note_killed(self, incarnation: Incarnation) -> None:
+        self._nursery.start_soon(self._give_up_on, incarnation, name=f"{incarnation.slot.path} end")
+
+    async def _give_up_on(self, incarnation: Incarnation) -> None:
+        """Give a killed child its time to end, then go on without it, whoever has killed it."""
         with trio.move_on_after(self._kill_grace):
             await incarnation.done.wait()
-        if incarnation.task is not None:
-            # Nothing more can be done: the nursery will wait for it, the other children need not.
-            incarnation.is_stuck = True
-            stack = task_stack(incarnation.task)
+        if incarnation.is_alive and incarnation.task is not None:
+            # Nothing more can be done: the nursery will wait for it, nobody else need.
+            slot, stack = incarnation.slot, task_stack(incarnation.task)
             slot.tree.emit(ChildStuck, slot, incarnation=incarnation.number, stack=stack)
+            self._conclude(incarnation)
 
     async def _run_child(self, incarnation: Incarnation) -> None:
         incarnation.task = trio.lowlevel.current_task()
@@ -127,7 +132,8 @@ class ChildRunner:
                 incarnation.killed = True
                 raise cancelled from None
         finally:
-            self._conclude(incarnation)
+            if incarnation.is_alive:
+                self._conclude(incarnation)
 
     def _conclude(self, incarnation: Incarnation) -> None:
         slot = incarnation.slot

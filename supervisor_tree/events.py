@@ -69,7 +69,10 @@ class ShutdownError(_Happening):
 
 @attrs.frozen(kw_only=True)
 class ChildStuck(_Happening):
-    """The child ignores even its cancellation; `stack` shows where it waits."""
+    """The child ignores even its cancellation; `stack` shows where it waits.
+
+    From now on it counts as ended: ChildExited follows, and nothing when it really ends.
+    """
 
     stack: str
 

@@ -27,7 +27,14 @@ current_incarnation: ContextVar[Incarnation | None] = ContextVar(
 class Incarnation(trio.TaskStatus[Any]):
     """A service being run. It is also the `task_status` which that service is given."""
 
-    def __init__(self, slot: Slot, number: int, *, on_ready: Callable[[Incarnation], None]) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        number: int,
+        *,
+        on_ready: Callable[[Incarnation], None],
+        on_killed: Callable[[Incarnation], None],
+    ) -> None:
         self.slot = slot
         self.number = number
         self.previous_exit: Exit | None = slot.last_exit
@@ -48,9 +55,9 @@ class Incarnation(trio.TaskStatus[Any]):
         self.stop_ordered = False  # by the supervisor: whatever follows is no reason to restart
         self.shut_down_by_itself = False  # a supervisor whose significant children have ended
         self.killed: bool = False
-        self.is_stuck: bool = False  # waited for once, in vain
         self.on_kill: Callable[[], None] | None = None  # set by services with a shield inside
         self._on_ready = on_ready
+        self._on_killed = on_killed
         self._watchers: dict[object, Callable[[Incarnation, Exit], None]] = {}
 
     @property
@@ -60,7 +67,7 @@ class Incarnation(trio.TaskStatus[Any]):
 
     @property
     def is_alive(self) -> bool:
-        """Whether the child's task may still run code."""
+        """Whether it counts: its task has neither ended nor been given up on."""
         return self.exit is None
 
     def uptime(self, now: float) -> float:
@@ -69,6 +76,8 @@ class Incarnation(trio.TaskStatus[Any]):
 
     def started(self, value: Any = None) -> None:
         """Report the service ready. Errors: RuntimeError on the second time."""
+        if not self.is_alive:
+            return  # given up on, and perhaps replaced
         if self.is_ready:
             raise RuntimeError("started() was called twice")
         self.ready_at = trio.current_time()
@@ -101,6 +110,7 @@ class Incarnation(trio.TaskStatus[Any]):
         self.scope.cancel(reason="killed")
         if self.on_kill is not None:
             self.on_kill()
+        self._on_killed(self)
 
     def watch(self, key: object, callback: Callable[[Incarnation, Exit], None]) -> None:
         """Call `callback` when this ends, before anybody can see a successor."""

@@ -24,7 +24,10 @@ async def run_root(service: Service, tree: Tree, task_status: trio.TaskStatus[An
         root.enter(ChildState.RUNNING)
         task_status.started(incarnation.started_value)
 
-    incarnation = root.begin(note_ready)
+    def note_killed(_incarnation: Incarnation) -> None:
+        """Nobody is there who could go on without it."""
+
+    incarnation = root.begin(on_ready=note_ready, on_killed=note_killed)
     incarnation.task = trio.lowlevel.current_task()
     incarnation.service = service
 

@@ -75,11 +75,18 @@ class Slot:
         """Make a reference to whatever runs here."""
         return self.tree.ref_to(self)
 
-    def begin(self, on_ready: Callable[[Incarnation], None]) -> Incarnation:
+    def begin(
+        self,
+        *,
+        on_ready: Callable[[Incarnation], None],
+        on_killed: Callable[[Incarnation], None],
+    ) -> Incarnation:
         """Open the next incarnation. Errors: AlreadyRegistered."""
         self._claim_name()
         self.incarnations += 1
-        self.incarnation = Incarnation(self, self.incarnations, on_ready=on_ready)
+        self.incarnation = Incarnation(
+            self, self.incarnations, on_ready=on_ready, on_killed=on_killed
+        )
         self.next_restart_at = None
         self.will_return = False
         self.enter(ChildState.STARTING)

@@ -31,7 +31,8 @@ class Supervisor(BaseSupervisor):
 
     More than `max_restarts` restarts within `max_seconds` seconds, and it gives up itself: all
     children are stopped, and RestartIntensityExceeded goes to its own supervisor. A child that is
-    killed has `kill_grace` seconds to end before it is reported as stuck.
+    killed, by whomever, has `kill_grace` seconds to end; then it is reported as stuck, and counts
+    as ended.
 
     Errors: InvalidSpec, from the constructor, which starts nothing.
     """

@@ -215,7 +215,8 @@ def test_u27_quota_until(node: Node, form: str) -> None:
     _refuse(target.upstream, complaint, **headers)
     node.ask(target.backed)
     [change] = node.entries("key changed", worker=target.name)
-    assert change["rest_s"] == pytest.approx(rest_s, abs=300)
+    # The date was made when the tests were collected, which may be a while ago.
+    assert change["rest_s"] == pytest.approx(rest_s, abs=1800)
 
 
 def test_u27_quota_of_one_key(node: Node) -> None:

@@ -1,7 +1,8 @@
 """What LiteLLM, as a client, makes of our doors: run by its own interpreter, reports JSON.
 
-Arguments: the address of the node, and the model's name. LiteLLM has an environment of its own, as
-it wants other versions of what we use; so it cannot be imported by a test.
+Arguments: the address of the node, and the names of three models, one for each door. LiteLLM has
+an environment of its own, as it wants other versions of what we use; so it cannot be imported by a
+test.
 """
 
 import json
@@ -25,12 +26,13 @@ TOOL = {
 }
 
 
-def main(url: str, model: str) -> None:
+def main(url: str, *models: str) -> None:
     """Ask each door for a whole answer, a stream, a call and an error."""
+    first, second, third = models
     doors: dict[str, dict[str, Any]] = {
-        "openai": {"model": f"openai/{model}", "api_base": f"{url}/v1", "api_key": "unused"},
-        "anthropic": {"model": f"anthropic/{model}", "api_base": url, "api_key": "unused"},
-        "ollama": {"model": f"ollama_chat/{model}", "api_base": url},
+        "openai": {"model": f"openai/{first}", "api_base": f"{url}/v1", "api_key": "unused"},
+        "anthropic": {"model": f"anthropic/{second}", "api_base": url, "api_key": "unused"},
+        "ollama": {"model": f"ollama_chat/{third}", "api_base": url},
     }
     report = {}
     for name, door in doors.items():
@@ -55,4 +57,4 @@ def main(url: str, model: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

@@ -36,7 +36,8 @@ def test_litellm_as_a_client(gateway: Gateway) -> None:
     )
     gateway.fakes["openai"].play(*each * 3)
     run = subprocess.run(
-        [PYTHON, SCRIPT, gateway.url, "openai/m1"],
+        # A worker each: one that has reached its limit is not asked again for a while.
+        [PYTHON, SCRIPT, gateway.url, *(f"{next(gateway.spares['openai'])}/m1" for _ in range(3))],
         env=os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         capture_output=True,
         text=True,
