@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
 HELLO: Final = b"data: hello\n\n"
 AT_ONCE: Final = 60
+HANGS_S: Final = 20.0
 REQUESTS: Final = {"tcp": 10_000, "tls": 500}
 
 # About as often does a request wait: each phase of it gets its share.
@@ -213,4 +214,7 @@ async def test_ten_thousand_cancelled_requests(over: "Rig", reaper: Reaper) -> N
     await over.client.aclose()
     await peer.wait_open(0)
     gc.collect()
-    assert (open_files(), await count_tasks()) == (files, tasks)
+    # The peer may still find a connection in its backlog whose client left long ago.
+    with trio.fail_after(HANGS_S):
+        while (open_files(), await count_tasks()) != (files, tasks):  # noqa: ASYNC110  polled
+            await trio.sleep(0.01)
