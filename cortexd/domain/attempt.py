@@ -12,7 +12,7 @@ class Attempt:
     """One worker that was asked, with one of its keys.
 
     `began_at`: when it was its turn, on the monotonic clock. `first_token_s`: how long it then took
-    to begin, in seconds; `None` if it did not.
+    to begin, in seconds; `None` if it did not. `is_answered`: it has come to the end of an answer.
     `failure` says why it gave no whole answer, if it did not. `usage` is what it has spent, whole
     answer or not; `usage_is_estimate`: it did not tell, so we have counted ourselves.
     """
@@ -22,6 +22,7 @@ class Attempt:
     key: KeyIndex
     began_at: float
     first_token_s: float | None = None
+    is_answered: bool = False
     failure: WorkerFailed | None = None
     usage: Usage | None = None
     usage_is_estimate: bool = False

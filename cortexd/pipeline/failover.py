@@ -108,12 +108,12 @@ class FailoverLayer:
         exchange.choice, exchange.key = choice, key
         permit = traffic.breaker.begin(began_at)
         self._tell(worker.name, permit.change)
-        is_over = False
         try:
             await self._inner(exchange)
-            is_over = True
         except WorkerFailed as failure:
-            attempt.failure, is_over = failure.without(worker.settings.api_keys), True
+            attempt.failure = failure.without(worker.settings.api_keys)
+        else:
+            attempt.is_answered = attempt.first_token_s is not None
         finally:
             now = trio.current_time()
             if attempt.failure is not None and attempt.failure.kind is FailureKind.BUSY:
@@ -124,11 +124,12 @@ class FailoverLayer:
                     traffic.budget.deposit(now)
                 if attempt.first_token_s is not None:
                     attempt.usage, attempt.usage_is_estimate = relay.take_usage()
-            if is_over:
+            if attempt.is_answered or attempt.failure is not None:
                 self._tell(worker.name, _judge(traffic.breaker, permit, attempt, now))
                 self._tell(worker.name, _judge_key(traffic.keys, attempt, now))
             else:
-                # A client that leaves says nothing about the worker.
+                # A client that leaves says nothing about the worker, nor does a request that asked
+                # for nothing but the model to be there.
                 traffic.breaker.abandoned(permit, now)
         return attempt.failure
 

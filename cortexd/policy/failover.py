@@ -168,7 +168,7 @@ class Itinerary:
         return GiveUp()
 
     def _refused(self, by: _Leg, failure: WorkerFailed) -> None:
-        """Nobody else is asked, but for those who surely take more than one that found it long."""
+        """Nobody else is asked, but for those who may take more than the one that found it long."""
         known = by.prospect.context_tokens
         for leg in self._legs:
             takes = leg.prospect.context_tokens

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from cortexd.domain.chat import ChatRequest
 from cortexd.domain.errors import NoWorkerAvailable, WorkerFailed
 from cortexd.domain.events import BreakerChanged, KeyChanged
 from cortexd.domain.failure import FailureKind
@@ -161,3 +162,22 @@ async def test_who_leaves_says_nothing_of_the_worker(
             await bench.service(bench.exchange())
     assert [ended.outcome for ended in bench.ended()[-3:]] == [Outcome.CLIENT_LEFT] * 3
     assert [change.after for change in changes(bench, BreakerChanged)] == ["open", "half_open"]
+
+
+async def test_a_request_for_nothing_but_the_model_proves_nothing(
+    make_bench: Any, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The worker has not been asked: no trial has succeeded, and its place is free again."""
+    bench = make_bench(
+        [FailureKind.SERVER_ERROR], breaker=BreakerSettings(open_seconds=1.0), max_attempts=1
+    )
+    for _ in range(5):
+        with pytest.raises(WorkerFailed):
+            await bench.service(bench.exchange())
+    await trio.sleep(2.0)
+    for _ in range(5):
+        exchange = bench.exchange()
+        exchange.request = ChatRequest(model="m", messages=())
+        await bench.service(exchange)
+    assert [change.after for change in changes(bench, BreakerChanged)] == ["open", "half_open"]
+    assert bench.view.value.members[0].worker.breaker.admits(trio.current_time())

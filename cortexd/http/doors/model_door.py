@@ -75,7 +75,9 @@ class _Visit:
         """Settle what is asked for, and who takes the answer. Errors: `RequestRefused`."""
         headers, dialect = self.request.headers, self.door.dialect
         check_json(headers, also_from_curl=dialect.takes_bare_curl)
-        exchange.timeout_s, exchange.wishes = read_timeout_s(headers), read_wishes(headers)
+        # The limit counts from the start; what is no limit is refused here, where it is accounted.
+        read_timeout_s(headers)
+        exchange.wishes = read_wishes(headers)
         asked = await self.door.parse(self.request.body)
         kind = StreamedReply if asked.stream else CollectedReply
         self.reply = reply = kind(dialect, asked.begin, self.respond)
