@@ -73,8 +73,8 @@ class WorkerSlots:
     async def _acquire(self, tenant: Tenant, deadline: float) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self.full:
+            # Without letting others run first: whoever has a slot goes straight on to a socket.
             self._in_flight += 1
-            await trio.lowlevel.cancel_shielded_checkpoint()
             return
         if trio.current_time() + self._wait_s(tenant) > deadline:
             raise self._busy(tenant, "its turn would come too late")

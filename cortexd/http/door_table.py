@@ -62,6 +62,7 @@ class DoorTable:
             path=scope["path"],
             headers=joined(scope["headers"]),
             body=body,
+            query=scope["query_string"].decode("latin-1"),
         )
         await answer_through(door, request, send)
 

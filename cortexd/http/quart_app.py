@@ -143,6 +143,7 @@ def _view(route: Route) -> Callable[..., Awaitable[Response]]:
                 headers=joined(request.scope["headers"]),
                 body=body,
                 params=params,
+                query=request.query_string.decode("latin-1"),
             ),
         )
 

@@ -4,7 +4,7 @@ Outermost of all, so that a refusal carries one as well. The id also replaces wh
 has sent in the request itself: who reads it further in reads the one that the client is told.
 """
 
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,7 +16,7 @@ NAME = b"x-request-id"
 
 def new_request_id() -> str:
     """An id nobody else has."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 class RequestIds:

@@ -1,5 +1,6 @@
 """The log as a sink of events: what the gateway and its supervision tree report, a line each."""
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -32,24 +33,41 @@ _NAMES: dict[type[Any], str] = {
 }
 
 # `attrs.asdict` finds them out anew for each event, and there is one for each request.
-_FIELDS = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in _NAMES}
+_FIELDS = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in (*_NAMES, Usage)}
 
 _DECIMALS = 6
+
+_REWRITINGS: dict[type[Any], Callable[[Any], Any] | None] = {}
 
 log = structlog.get_logger("cortexd")
 
 
 def log_event(event: Event) -> None:
     """Write the event's line; for an exchange that is its one canonical line."""
-    fields = {name: _plain(getattr(event, name)) for name in _FIELDS[type(event)]}
-    log.info(_NAMES[type(event)], **fields)
+    log.info(_NAMES[type(event)], **_plain_fields(event))
+
+
+def _plain_fields(record: Any) -> dict[str, Any]:
+    kind = type(record)
+    return {name: _plain(getattr(record, name)) for name in _FIELDS[kind]}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, _DECIMALS)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return [str(each) if isinstance(each, CandidateNote) else each for each in value]
-    return attrs.asdict(value) if isinstance(value, Usage) else value
+    kind = type(value)
+    if kind not in _REWRITINGS:
+        _REWRITINGS[kind] = _rewriting(kind)
+    rewrite = _REWRITINGS[kind]
+    return value if rewrite is None else rewrite(value)
+
+
+def _rewriting(kind: type[Any]) -> Callable[[Any], Any] | None:
+    """How values of this kind are written, if not as they are."""
+    if issubclass(kind, float):
+        return lambda number: round(number, _DECIMALS)
+    if issubclass(kind, Enum):
+        return lambda member: member.value
+    if issubclass(kind, tuple):
+        return lambda values: [_plain(each) for each in values]
+    if issubclass(kind, CandidateNote):
+        return str
+    return _plain_fields if issubclass(kind, Usage) else None

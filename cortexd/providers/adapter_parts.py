@@ -1,6 +1,6 @@
 """What adapters need besides their worker's settings: identities, and ways to reach a server."""
 
-import uuid
+import secrets
 from collections.abc import Callable
 
 import attrs
@@ -12,7 +12,7 @@ from cortexd.providers.transport.dialling import Dial, dial
 
 
 def _random_id() -> str:
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 @attrs.frozen(kw_only=True)

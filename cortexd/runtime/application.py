@@ -13,8 +13,10 @@ from cortexd.actors.worker_pool import HealthBoard, PoolView, pool_view
 from cortexd.config.schema import Config
 from cortexd.domain.events import Emit
 from cortexd.http.admin.documents import AdminDocuments
+from cortexd.http.admin.routes import AdminParts
 from cortexd.http.data_routes import DoorParts
 from cortexd.http.probes import NodeProbes
+from cortexd.observability.event_sinks import EventSinks
 from cortexd.pipeline.build import PipelineParts, build_pipeline
 from cortexd.pipeline.caching import CachingParts
 from cortexd.pipeline.deadline import Cutoff
@@ -48,12 +50,13 @@ class Application:
     flights: Flights
     engines: Mapping[str, Callable[[], Service]]
     doors: DoorParts
-    documents: AdminDocuments
+    admin: AdminParts
 
 
 def build_application(config: Config, around: Surroundings) -> Application:
     """Make all parts and tie them together. Nothing runs yet."""
-    emit, chance = around.emit, around.chance
+    chance = around.chance
+    emit = EventSinks((around.emit,)).emit
     terms = HiringTerms(breaker=config.breaker, retry=config.retry, chance=chance)
     staff = hire(config, terms, around.adapters)
     roster: Roster = Published(staff.workers)
@@ -119,7 +122,7 @@ def build_application(config: Config, around: Surroundings) -> Application:
         flights=flights,
         engines=staff.engines,
         doors=doors,
-        documents=documents,
+        admin=AdminParts(documents=documents),
     )
 
 

@@ -37,7 +37,7 @@ def doors_on(listening: Listening, app: Application) -> Doors:
             drain_s=app.config.node.drain_seconds,
             cutoff=app.cutoff,
         ),
-        admin=_door(app.config, listening.admin, admin_routes(app.documents, listening.token)),
+        admin=_door(app.config, listening.admin, admin_routes(app.admin, listening.token)),
     )
 
 

@@ -22,6 +22,9 @@ from hypercorn.utils import parse_socket_addr
 from cortexd.runtime.http_protocol import Host, Http11
 
 READ_BYTES: Final = 64 * 1024
+HEAD_BYTES: Final = 8 * 1024
+"""What most requests surely fit into; to make room is most of what a read costs."""
+
 WRITE_BYTES: Final = 16 * 1024
 PIPELINED_BYTES_MAX: Final = 64 * 1024
 """More than this, sent ahead while a response is running, is left to the kernel to hold back."""
@@ -72,13 +75,18 @@ class Connection:
         self._waiting = trio.CancelScope()
         self._is_ending = False
         self._has_more = False
+        self._room = HEAD_BYTES
         self._sending = trio.Lock()
 
     async def run(self) -> None:
         """Until the connection has ended, by either side."""
         async with trio.open_nursery() as nursery:
             self._protocol = Http11(
-                self._host, nursery, self._on_event, client=self._client, server=self._server
+                self._host,
+                nursery,
+                self._on_event,
+                write=self._write,
+                ends=(self._client, self._server),
             )
             try:
                 await self._read()
@@ -122,10 +130,19 @@ class Connection:
             if is_full:
                 await trio.sleep_forever()
             try:
-                return bytes(await self._stream.receive_some(READ_BYTES))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return await self._read_when_ready()
+            except (OSError, trio.ClosedResourceError):
                 return b""
         return None
+
+    async def _read_when_ready(self) -> bytes:
+        """As Trio's own reading, but it waits first: a client rarely speaks when asked."""
+        while True:
+            await trio.lowlevel.wait_readable(self._stream.socket)
+            with suppress(BlockingIOError):
+                received = os.read(self._stream.socket.fileno(), self._room)
+                self._room = READ_BYTES if len(received) == self._room else HEAD_BYTES
+                return received
 
     async def _take(self, received: bytes) -> None:
         if received and self._phase is Phase.IDLE:
@@ -141,9 +158,7 @@ class Connection:
 
     async def _on_event(self, event: Event) -> None:
         """What the protocol wants; called by the reader and by the tasks of the requests."""
-        if isinstance(event, RawData):
-            await self._write(event.data)
-        elif isinstance(event, Closed):
+        if isinstance(event, Closed):
             self._end()
         elif isinstance(event, Updated) and not event.idle:
             self._enter(Phase.BUSY, math.inf)

@@ -2,7 +2,7 @@
 
 What Hypercorn has no switch for is overridden here: no HTTP/2, no upgrades, no ambiguous request
 heads, and no waiting inside the protocol while the client may leave. Rules of this file: it sees no
-socket; all that it wants done it says in Hypercorn's events `RawData`, `Closed` and `Updated`.
+socket; what it wants done it says in Hypercorn's events `Closed` and `Updated`, or it writes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ import attrs
 import h11
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Closed, RawData, Updated
+from hypercorn.events import Closed, Updated
 from hypercorn.events import Event as ConnectionEvent
 from hypercorn.protocol.events import (
     Body,
@@ -23,9 +23,9 @@ from hypercorn.protocol.events import (
     StreamClosed,
 )
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
-from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.trio.worker_context import EventWrapper, WorkerContext
-from hypercorn.typing import ConnectionState
+from hypercorn.typing import ConnectionState, H11SendableEvent
 
 from cortexd.http.guard import AsgiApp, Message, Receive, Scope, Send
 from cortexd.http.head_lines import (
@@ -80,6 +80,22 @@ class _Exchange(HTTPStream):
 
     _is_ending = False
 
+    async def app_send(self, message: Message) -> None:
+        # Hypercorn weighs what else it could be, and a stream is thousands of pieces.
+        if message is not None and message.get("more_body") and self._has_body:
+            if body := message["body"]:
+                await self.send(Body(self.stream_id, body))
+            return
+        await super().app_send(message)
+
+    @property
+    def _has_body(self) -> bool:
+        return (
+            self.state is ASGIHTTPState.RESPONSE
+            and self.scope["method"] != "HEAD"
+            and self.response["status"] not in _BODILESS
+        )
+
     async def handle(self, event: Event) -> None:
         if isinstance(event, StreamClosed) and self._is_ending:
             self.closed = True
@@ -92,7 +108,7 @@ class _Exchange(HTTPStream):
 
 
 class Http11(H11Protocol):
-    """The protocol of one connection."""
+    """The protocol of one connection, whose `ends` are the client and the server."""
 
     connection: h11.Connection
 
@@ -102,8 +118,8 @@ class Http11(H11Protocol):
         nursery: trio.Nursery,
         send: Callable[[ConnectionEvent], Awaitable[None]],
         *,
-        client: Address,
-        server: Address,
+        write: Callable[[bytes], Awaitable[None]],
+        ends: tuple[Address, Address],
     ) -> None:
         super().__init__(
             host.app,  # type: ignore[arg-type]  # only ever handed back to RequestTasks
@@ -112,13 +128,14 @@ class Http11(H11Protocol):
             RequestTasks(nursery),  # type: ignore[arg-type]  # is entered by nobody
             ConnectionState({}),
             False,
-            client,
-            server,
+            *ends,
             send,
         )
         self._app = host.app
+        self._write = write
         self._body_bytes_max = host.body_bytes_max
         self._chunks = False
+        self._head = b""
 
     @property
     def buffered_bytes(self) -> int:
@@ -155,7 +172,8 @@ class Http11(H11Protocol):
         """Send a part of the response."""
         if isinstance(event, Body) and self._chunks:
             # What h11 would make of it, at a tenth of the cost: a stream is thousands of pieces.
-            await self.send(RawData(b"%x\r\n%b\r\n" % (len(event.data), event.data)))
+            head, self._head = self._head, b""
+            await self._write(b"%b%x\r\n%b\r\n" % (head, len(event.data), event.data))
             return
         if isinstance(event, Response):
             self._chunks = self._is_chunked(event)
@@ -164,6 +182,18 @@ class Http11(H11Protocol):
                 headers = [*others, (b"connection", b"close")]
                 event = Response(event.stream_id, headers=headers, status_code=event.status_code)
         await super().stream_send(event)
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        try:
+            data = self._head + self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        # The head goes out together with what follows, as ASGI has it: a call for both.
+        self._head = data if isinstance(event, h11.Response) else b""
+        if not self._head:
+            await self._write(data)
 
     def _is_chunked(self, response: Response) -> bool:
         """Whether h11 frames this response's body in chunks (RFC 9112, section 6)."""

@@ -2,12 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import trio
 from hypercorn.config import Config
 
 from cortexd.http.guard import AsgiApp
+
+# Named once: to subscript it anew costs as much as to open the channel.
+_open_channel: Final = trio.open_memory_channel[Any]
+
+_DISCONNECT: Final = {"type": "http.disconnect"}
 
 
 class RequestTasks:
@@ -25,7 +30,7 @@ class RequestTasks:
         self, app: AsgiApp, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
     ) -> Callable[[Any], Awaitable[None]]:
         """Start the application on a request; returns where its body events go."""
-        inlet, outlet = trio.open_memory_channel[Any](config.max_app_queue_size)
+        inlet, outlet = _open_channel(config.max_app_queue_size)
         presence = trio.CancelScope()
         self._nursery.start_soon(_run_app, app, scope, outlet, send, presence)
 
@@ -34,8 +39,12 @@ class RequestTasks:
                 presence.cancel()
                 inlet.close()
                 return
+            # A body mostly fits, and is mostly there: then neither side need let others run first.
             with suppress(trio.BrokenResourceError):
-                await inlet.send(event)
+                try:
+                    inlet.send_nowait(event)
+                except trio.WouldBlock:
+                    await inlet.send(event)
 
         return put
 
@@ -53,9 +62,15 @@ async def _run_app(
 ) -> None:
     async def receive() -> Any:
         try:
+            return outlet.receive_nowait()
+        except trio.WouldBlock:
+            pass
+        except trio.EndOfChannel:
+            return _DISCONNECT
+        try:
             return await outlet.receive()
         except trio.EndOfChannel:
-            return {"type": "http.disconnect"}
+            return _DISCONNECT
 
     with outlet, presence:
         await app(scope, receive, send)

@@ -15,6 +15,7 @@ from cortexd.observability.logs import LogFormat, configure_logs
 from cortexd.runtime.announcement import announcement, wait_for_verdicts
 from cortexd.runtime.application import Application, build_application
 from cortexd.runtime.doors import doors_on
+from cortexd.runtime.garbage import settle
 from cortexd.runtime.listening import Listening, listen
 from cortexd.runtime.supervision import supervision_tree
 from cortexd.runtime.supervision_log import log_supervision, log_tree
@@ -74,6 +75,7 @@ async def _serve(app: Application, listening: Listening) -> None:
     async with open_tree(supervision_tree(app, doors_on(listening, app))) as tree:
         tree.add_hook(log_supervision)
         app.tree.publish(tree)
+        settle()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_announce, app, listening)
             await app.drain.ordered.wait()

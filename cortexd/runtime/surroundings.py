@@ -1,8 +1,8 @@
 """What the node takes from the world around it: time, chance, identities, a network, a log."""
 
 import random
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 
 import attrs
@@ -13,7 +13,7 @@ from cortexd.providers.adapter_parts import AdapterParts
 
 
 def _random_id() -> str:
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def _new_chance() -> random.Random:

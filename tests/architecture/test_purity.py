@@ -118,6 +118,7 @@ def _broad_handlers(tree: ast.AST) -> Iterator[ast.ExceptHandler]:
 BROAD_EXCEPTS = {
     "cortexd/runtime/http_listener.py": "the door: one connection's failure stays its own",
     "cortexd/http/door_table.py": "the door: answers 500",
+    "cortexd/observability/event_sinks.py": "a sink: an instrument fails alone",
     "cortexd/pipeline/flight.py": "raised again in the tasks that the flight is for",
     "supervisor_tree": "the supervisor, to restart; and its event hooks, to switch them off",
 }

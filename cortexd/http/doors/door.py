@@ -10,7 +10,8 @@ import attrs
 class DoorRequest:
     """A request as it came off the wire. Header names are lower case.
 
-    `params`: the parts of the path that the route has names for.
+    `params`: the parts of the path that the route has names for. `query`: what stands behind its
+    question mark, still encoded.
     """
 
     method: str
@@ -18,6 +19,7 @@ class DoorRequest:
     headers: Mapping[str, str]
     body: bytes
     params: Mapping[str, str] = attrs.Factory(dict)
+    query: str = ""
 
 
 class Responder(Protocol):

@@ -92,10 +92,19 @@ class SocketConnection:
         """Send all of it, as far as the peer takes it; see `Connection`."""
         self.is_sound = False
         try:
-            await self._stream.send_all(data)
+            if rest := self._write_at_once(data) if self._is_plain else data:
+                await self._stream.send_all(rest)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
         self.is_sound = True
+
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Hand the kernel what it takes, which mostly is all; returns the rest."""
+        try:
+            return data[os.write(self._descriptor, data) :]
+        except OSError:
+            # No room, or nobody there: both are for the way that may wait.
+            return data
 
     async def receive(self) -> bytes | bytearray:
         """What one read brings; nothing at the end of input.
