@@ -62,7 +62,7 @@ class DoorTable:
             path=scope["path"],
             headers=joined(scope["headers"]),
             body=body,
-            query=scope["query_string"].decode("latin-1"),
+            query=scope.get("query_string", _NOTHING).decode("latin-1"),
         )
         await answer_through(door, request, send)
 
