@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --progress-bar on
 CONFIG ?= cortexd.toml
 SEEDS ?= 1000
+PROCESSES ?= 2
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
@@ -63,10 +64,10 @@ types: setup-develop ## mypy --strict, and pyright on what supervisor_tree promi
 layers: setup-develop ## Who may import whom
 	@$(BIN)/lint-imports
 
-test: setup-develop $(VENV)/litellm.done ## All tests, and how much of the code they reach
+test: setup-develop $(VENV)/litellm.done ## All tests, and how much of the code they reach (PROCESSES=2)
 	@requirements/debian
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest --numprocesses $(PROCESSES) --dist worksteal
 	@$(BIN)/coverage combine --quiet
 
 .coverage:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +35,7 @@ Exit codes:
 \b
 Signals:
   TERM, INT   finish what runs, then stop; a second one stops at once
+  HUP         read the configuration again; if anything is wrong with it, nothing changes
   USR1        log the supervision tree
 """
 
@@ -60,12 +62,13 @@ def main(config_file: Path | None, *, check: bool, log_format: str | None) -> No
     its workers: model servers behind a URL, and a small model of its own for when none is left. It
     runs in the foreground, as systemd and containers expect.
     """
-    config = _load(config_file or _default_file())
+    config_file = config_file or _default_file()
+    config = _load(config_file)
     if check:
         click.echo(overview(config))
         return
     log_format = log_format or ("text" if sys.stderr.isatty() else "json")
-    sys.exit(_run(config, log_format=log_format))
+    sys.exit(_run(config, config_file, log_format=log_format))
 
 
 def _default_file() -> Path:
@@ -89,8 +92,8 @@ def _refuse(invalid: ConfigInvalid) -> NoReturn:
     sys.exit(EXIT_CONFIG)
 
 
-def _run(config: Config, *, log_format: str) -> int:
+def _run(config: Config, config_file: Path, *, log_format: str) -> int:
     # Only here, so that --help and --check need not wait for everything a running node imports.
     from cortexd.runtime.main import run  # noqa: PLC0415
 
-    return run(config, log_format=log_format)
+    return run(config, log_format=log_format, read_config=partial(load, config_file, os.environ))

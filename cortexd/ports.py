@@ -1,14 +1,20 @@
 """Every interface between the brain and its edges, on one page."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
+import attrs
+
+from cortexd.domain.alert import AlertDigest
 from cortexd.domain.answer import Batch, Embedded
 from cortexd.domain.chat import ChatRequest
+from cortexd.domain.client_key import ClientKey, ClientKeyId, Instant
 from cortexd.domain.connections import ConnectionStatistics
+from cortexd.domain.dead_letter import DeadLetter, DeadLetterStats, Retry
 from cortexd.domain.embedding import EmbeddingRequest
-from cortexd.domain.ids import FIRST_KEY, KeyIndex
+from cortexd.domain.ids import FIRST_KEY, DeadLetterId, KeyIndex
+from cortexd.domain.node_sample import NodeSample
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerInfo
 
@@ -92,4 +98,197 @@ class Downstream(Protocol):
     @property
     def is_sent(self) -> bool:
         """Whether the client has all of it: whatever comes now, it was served."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class FeedEntry:
+    """Something that has happened, as it is told outside; `data` is JSON."""
+
+    number: int
+    kind: str
+    data: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """What a reader of the feed gets at once.
+
+    `missed`: how many entries before these it has come too late for, `None` where nobody can tell.
+    """
+
+    missed: int | None
+    entries: Sequence[FeedEntry]
+
+
+class Feed(Protocol):
+    """The latest events, numbered, for those who watch; see `observability/event_feed.py`."""
+
+    kinds: frozenset[str]
+    is_closed: bool
+
+    @property
+    def latest(self) -> int:
+        """The number of the latest entry."""
+        ...
+
+    def read(self, after: int, *, entries_max: int) -> Reading:
+        """The entries behind that number, the oldest ones first."""
+        ...
+
+    async def wait_beyond(self, number: int) -> None:
+        """Until there is an entry behind that number, or the feed has closed."""
+        ...
+
+
+class Notifier(Protocol):
+    """The way to tell people of alerts by one channel.
+
+    `send_s_max`: how long a message may take; the caller sees to it.
+    """
+
+    send_s_max: float
+
+    async def send(self, digest: AlertDigest) -> None:
+        """Tell people what is in it. Errors: `NotificationFailed`, and no other."""
+        ...
+
+
+class MetricsExposition(Protocol):
+    """The metrics as text, for Prometheus and its kin."""
+
+    def expose(self, accept: str) -> tuple[str, Iterator[bytes]]:
+        """The content type that suits this `Accept`, and the text in parts, made one by one."""
+        ...
+
+
+class MetricsHistory(Protocol):
+    """How the node was doing, kept across restarts: each sample for an hour, then by the minute.
+
+    Errors: `StorageFailed`. Cancellation: the caller stops waiting.
+    """
+
+    async def keep(self, samples: Sequence[NodeSample]) -> None:
+        """Keep these, which are newer than all that was kept, and forget what is too old."""
+        ...
+
+    async def samples(self, since: float) -> list[NodeSample]:
+        """Those kept from this moment on (seconds since the epoch), oldest first."""
+        ...
+
+    async def minutes(self, since: float, until: float) -> list[NodeSample]:
+        """One for each minute that begins in this time, oldest first."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class KeptKeys:
+    """The client keys that a node has made, and what has become of any of its keys.
+
+    `revoked_at` and `last_used_at` are also of keys that the configuration names. Times are in
+    seconds since 1970. `is_whole`: false if there were others, which are lost.
+    """
+
+    keys: Sequence[ClientKey] = ()
+    revoked_at: Mapping[ClientKeyId, Instant] = attrs.Factory(dict)
+    last_used_at: Mapping[ClientKeyId, Instant] = attrs.Factory(dict)
+    is_whole: bool = True
+
+
+class ClientKeyStore(Protocol):
+    """Where client keys survive a restart. Errors: `StorageFailed`, and no other."""
+
+    async def load(self) -> KeptKeys:
+        """All that is kept."""
+        ...
+
+    async def add(self, key: ClientKey) -> None:
+        """Keep a new key; returns when it would survive a loss of power."""
+        ...
+
+    async def revoke(self, key_id: ClientKeyId, at: Instant) -> None:
+        """Keep that a key is revoked."""
+        ...
+
+    async def note_uses(self, uses: Mapping[ClientKeyId, Instant]) -> None:
+        """Keep when keys were last used."""
+        ...
+
+
+class DeadLetterStore(Protocol):
+    """Where requests that failed for good survive the node.
+
+    Errors: `StorageFailed`, and no other. Cancellation: the caller stops waiting, and what it asked
+    for is done or not as a whole.
+    """
+
+    @property
+    def changes(self) -> int:
+        """Another number after each change; those by other hands do not count."""
+        ...
+
+    async def keep(self, letter: DeadLetter) -> None:
+        """Keep it; returns when it would survive a loss of power. The oldest may go for it."""
+        ...
+
+    async def list_page(
+        self, count: int, *, before: DeadLetterId | None, error: str | None
+    ) -> tuple[Sequence[DeadLetter], int]:
+        """The newest `count` older than `before`, without bodies, and how many there are in all.
+
+        `error`: only those with this kind of failure.
+        """
+        ...
+
+    async def find(self, letter: DeadLetterId) -> DeadLetter | None:
+        """One of them, with its body and the answer of its retry."""
+        ...
+
+    async def retried(self, letter: DeadLetterId, retry: Retry) -> bool:
+        """Keep what came of a retry, in place of the one before; false if the letter is gone."""
+        ...
+
+    async def delete(self, letter: DeadLetterId) -> bool:
+        """Forget one of them; false if it is not there."""
+        ...
+
+    async def purge(self, *, kept_before: float, sparing: Collection[DeadLetterId]) -> int:
+        """Forget those kept before this time (seconds since the epoch); how many there were."""
+        ...
+
+    async def expire(self, now_s: float) -> None:
+        """Drop, and count as dropped, what is too old at this time, or too much."""
+        ...
+
+    async def statistics(self) -> DeadLetterStats:
+        """What there is, and what has gone."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the place, if anything."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class AuditEntry:
+    """What an operator has done: `who` by which credential, `client` from which address.
+
+    `at` is in seconds since 1970; `status` is what was answered, 0 where nothing was.
+    """
+
+    at: float
+    who: str
+    client: str
+    method: str
+    path: str
+    status: int
+    request_id: str
+
+
+class AuditTrail(Protocol):
+    """Where it can be looked up what operators have done."""
+
+    async def keep(self, entry: AuditEntry) -> None:
+        """Keep an entry. Raises nothing, and is over in a few seconds whatever the disk does."""
         ...

@@ -69,6 +69,7 @@ from supervisor_tree.events import StartError as StartError
 from supervisor_tree.events import StopRequested as StopRequested
 from supervisor_tree.exit_reason import Exit as Exit
 from supervisor_tree.exit_reason import ExitKind as ExitKind
+from supervisor_tree.exit_reason import PastExit as PastExit
 from supervisor_tree.names import Name as Name
 from supervisor_tree.registry import Registry as Registry
 from supervisor_tree.reply import Reply as Reply

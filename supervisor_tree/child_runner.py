@@ -21,7 +21,7 @@ from supervisor_tree.events import (
     ShutdownError,
     StartError,
 )
-from supervisor_tree.exit_reason import ExitKind
+from supervisor_tree.exit_reason import EXIT_CHARACTERS_MAX, ExitKind, PastExit
 from supervisor_tree.incarnation import Incarnation, current_incarnation
 from supervisor_tree.inspection import task_stack
 from supervisor_tree.service import SupervisorService
@@ -141,6 +141,14 @@ class ChildRunner:
         exit = incarnation.conclude()  # noqa: A001  # the glossary's word
         if slot.incarnation is incarnation:
             slot.last_exit = exit
+        slot.past_exits.append(
+            PastExit(
+                time=incarnation.ended_at,
+                incarnation=number,
+                uptime=uptime,
+                exit=str(exit)[:EXIT_CHARACTERS_MAX],
+            )
+        )
         slot.tree.emit(ChildExited, slot, incarnation=number, exit=exit, uptime=uptime)
         if incarnation.stop_ordered and exit.error is not None and exit.abnormal:
             slot.tree.emit(ShutdownError, slot, incarnation=number, error=exit.error)

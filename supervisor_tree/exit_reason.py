@@ -6,13 +6,15 @@ Rules of this file: no clock, no tasks; exceptions come in as values.
 from __future__ import annotations
 
 import enum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
 from supervisor_tree.errors import Ignore, Shutdown
 
 _E = TypeVar("_E", bound=BaseException)
+
+EXIT_CHARACTERS_MAX: Final = 500
 
 
 @enum.unique
@@ -40,6 +42,20 @@ class Exit:
 
     def __str__(self) -> str:
         return self.kind.value if self.error is None else f"{self.kind.value}: {self.error!r}"
+
+
+@attrs.frozen(kw_only=True)
+class PastExit:
+    """The end of one incarnation as it is remembered: in words, since errors hold on to memory.
+
+    `time` is Trio's clock in seconds; `uptime` is 0 for one that was never ready. `exit` is cut at
+    `EXIT_CHARACTERS_MAX`.
+    """
+
+    time: float
+    incarnation: int
+    uptime: float
+    exit: str
 
 
 def unwrap(error: _E) -> _E | BaseException:

@@ -7,8 +7,9 @@ supervisor itself is being restarted: that is what makes references last.
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import trio
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
     from supervisor_tree.actor_ref import ActorRef
     from supervisor_tree.child_spec import ChildSpec
-    from supervisor_tree.exit_reason import Exit
+    from supervisor_tree.exit_reason import Exit, PastExit
     from supervisor_tree.tree import Tree
 
 _DEFAULT_CALL_TIMEOUT = 5.0
+
+PAST_EXITS_MAX: Final = 10
+"""So many ends of incarnations are remembered of each child."""
 
 
 @enum.unique
@@ -52,6 +56,7 @@ class Slot:
         self.incarnation: Incarnation | None = None  # the latest, dead or alive
         self.incarnations: int = 0
         self.last_exit: Exit | None = None
+        self.past_exits: deque[PastExit] = deque(maxlen=PAST_EXITS_MAX)  # oldest first
         self.restarts = 0
         self.failures_in_a_row = 0
         self.next_restart_at: float | None = None

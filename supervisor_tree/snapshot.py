@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from supervisor_tree.exit_reason import PastExit
+
 if TYPE_CHECKING:
     from supervisor_tree.incarnation import Incarnation
     from supervisor_tree.slot import Slot
@@ -17,7 +19,8 @@ class NodeSnapshot:
 
     `last_exit` is the previous incarnation's end as text. The mailbox fields are 0, and the handler
     fields None, for children that are no actors. `mailbox_full` counts how often a sender found no
-    room, `mailbox_high` is the greatest depth seen.
+    room, `mailbox_high` is the greatest depth seen. `exits` are the latest ends of its
+    incarnations, whatever they were: ten at most, oldest first.
     """
 
     path: str
@@ -34,6 +37,7 @@ class NodeSnapshot:
     current_handler: str | None
     handler_age: float | None
     next_restart_at: float | None
+    exits: tuple[PastExit, ...]
     children: tuple[NodeSnapshot, ...]
 
 
@@ -57,6 +61,7 @@ def take_snapshot(slot: Slot, *, now: float) -> NodeSnapshot:
         current_handler=None if handling is None else handling.method,
         handler_age=None if handling is None else now - handling.since,
         next_restart_at=slot.next_restart_at,
+        exits=tuple(slot.past_exits),
         children=tuple(take_snapshot(child, now=now) for child in slot.children.values()),
     )
 

@@ -14,6 +14,9 @@ from typing import Any
 import attrs
 import httpx
 
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""The environment of a process that is killed in the end: what is measured there would be lost."""
+
 READY_S_MAX = 60.0
 """How long a test waits for a node; a limit for what hangs, not an expectation."""
 
@@ -22,14 +25,17 @@ HEAD = """
 state_dir = "{folder}/state"
 drain_seconds = {drain_s}
 [data]
-bind = ["127.0.0.1:0"]
+bind = ["127.0.0.1:{port}"]
 {data}
 [admin]
-bind = ["127.0.0.1:0"]
+bind = ["{admin}"]
+[embedded]
+threads = 1  # tests run side by side: threads that want all processors wait for each other
 """
 
 PLAIN = {
     "[cache]": "enabled = false\n",
+    "[degradation]": "enabled = false\n",
     "[breaker]": "enabled = false\n",
     "[retry]": "budget_ratio = 0.0\nbudget_floor_per_second = 0.0\n",
 }
@@ -111,39 +117,58 @@ def _children(pid: int) -> list[int]:
     return [int(child) for path in listed for child in path.read_text(encoding="ascii").split()]
 
 
+def head(
+    folder: Path,
+    *,
+    drain_s: float = 0.0,
+    data: str = "",
+    port: int = 0,
+    admin: str = "127.0.0.1:0",
+) -> str:
+    """How a configuration begins; see `running_daemon`."""
+    return HEAD.format(folder=folder, drain_s=drain_s, data=data, port=port, admin=admin)
+
+
 @contextmanager
 def running_daemon(
     folder: Path,
     workers: str,
     *,
     data: str = "",
+    port: int = 0,
+    admin: str = "127.0.0.1:0",
     drain_s: float = 5.0,
     environ: dict[str, str] | None = None,
+    measured: bool = False,
 ) -> Iterator[Daemon]:
     """A node until the block ends, from the text of its `[[workers]]`, and other sections behind.
 
     Without those sections, a request has no memory: it is not answered out of the cache, nor waits
     for a worker to recover, nor suffers from what others have found wrong with a worker.
-    `data`: more lines for the section of that name.
+    `data`: more lines for the section of that name. `port`: where clients chat, if not
+    anywhere; `admin`: where operators look. `measured`: whether its coverage counts; it is
+    slower then, and is stopped in the end and not just killed.
     """
     config = folder / "cortexd.toml"
-    head = HEAD.format(folder=folder, drain_s=drain_s, data=data)
+    begin = head(folder, drain_s=drain_s, data=data, port=port, admin=admin)
     plain = "".join(
         f"{section}\n{keys}" for section, keys in PLAIN.items() if section not in workers
     )
-    config.write_text(head + plain + workers, encoding="utf-8")
+    config.write_text(begin + plain + workers, encoding="utf-8")
     with (folder / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "cortexd", "--config", str(config), "--log-format", "json"],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=os.environ | (environ or {}),
+            env=os.environ | ({} if measured else UNMEASURED) | (environ or {}),
         )
     daemon = Daemon(process, "", folder)
     try:
         daemon.read_announcement()
         yield daemon
+        if measured and process.poll() is None:
+            daemon.stop()
     finally:
         process.kill()
         process.wait()

@@ -16,7 +16,8 @@ from cortexd.pipeline.routing import RoutingParts
 from cortexd.policy.answer_cache import AnswerCache
 from cortexd.policy.caching import CacheSettings
 from cortexd.policy.circuit_breaker import BreakerSettings
-from cortexd.policy.degradation import DegradationLevel
+from cortexd.policy.degradation_settings import DegradationSettings
+from cortexd.policy.degradation_state import DegradationState
 from cortexd.policy.retry_budget import RetrySettings
 
 CHANCE: Final = random.Random(1)  # noqa: S311  waits are no secret
@@ -32,7 +33,8 @@ def pipeline_parts(
     aliases: Mapping[str, tuple[str, ...]] | None = None,
     retry: RetrySettings | None = None,
     cutoff: Cutoff | None = None,
-    level: Published[DegradationLevel] | None = None,
+    degradation: Published[DegradationState] | None = None,
+    austerity: DegradationSettings | None = None,
     chance: random.Random = CHANCE,
 ) -> PipelineParts:
     """All that a pipeline needs; its flights are not open, so nothing is cached or shared."""
@@ -42,7 +44,8 @@ def pipeline_parts(
         emit=emit,
         chance=chance,
         cutoff=cutoff or Cutoff(),
-        level=level or Published(DegradationLevel.HEALTHY),
+        degradation=degradation or Published(DegradationState()),
+        austerity=austerity or DegradationSettings(),
         caching=CachingParts(
             settings=CacheSettings(),
             cache=AnswerCache(1_000_000),

@@ -9,7 +9,7 @@ from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.actors.worker_registry import WorkerNotRegistered
 from cortexd.domain.events import BreakerChanged, Emit
 from cortexd.domain.ids import WorkerName
-from cortexd.policy.circuit_breaker import BreakerChange
+from cortexd.policy.circuit_breaker import BreakerChange, BreakerSettings
 from supervisor_tree import Actor, Name
 
 TICK_S: Final = 1.0
@@ -59,6 +59,12 @@ class CircuitBreakers(Actor):
                 self._tell(worker, worker.breaker.reset(trio.current_time()))
                 return
         raise WorkerNotRegistered(f"there is no worker '{name}'")
+
+    async def configure(self, settings: BreakerSettings) -> None:
+        """Have all breakers go by other settings from now on."""
+        now = trio.current_time()
+        for worker in self._roster.value:
+            self._tell(worker, worker.breaker.configure(settings, now))
 
     def _tell(self, worker: RegisteredWorker, change: BreakerChange | None) -> None:
         if change is not None:

@@ -1,18 +1,23 @@
 """The health monitor: asks every worker how it is doing, and publishes the verdicts."""
 
 import random
+from collections.abc import Mapping
+from typing import TypeAlias
 
+import attrs
 import trio
 
 from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
 from cortexd.actors.handler_limit import HANDLER_S_MAX
+from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, WorkerPool
 from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.events import Emit, WorkerStatusChanged
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerHealth, WorkerStatus
-from cortexd.policy.health import HealthSettings, Probe, is_contested, judge
+from cortexd.policy.health import HealthCheck, HealthSettings, Probe, is_contested, judge
+from cortexd.ports import ChatProvider
 from supervisor_tree import Actor, Name, whereis
 
 JITTER = 0.1
@@ -24,17 +29,24 @@ CONTESTED_INTERVAL_S = 1.0
 UNAVAILABLE_INTERVAL_S = 5.0
 """A worker that is out is asked this often, so that it is missed no longer than it must be."""
 
+HISTORY_MAX = 100
+"""How many health checks are remembered."""
+
+HealthHistory: TypeAlias = Published[tuple[HealthCheck, ...]]
+"""The last health checks, oldest first."""
+
 
 class HealthMonitor(Actor):
     """All workers in parallel, every interval; each probe in a helper task with its own limit."""
 
     max_handler_time = HANDLER_S_MAX
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  wired up in one place only
         self,
         roster: Roster,
         board: HealthBoard,
         settings: HealthSettings,
+        history: HealthHistory,
         *,
         chance: random.Random,
         emit: Emit,
@@ -42,9 +54,10 @@ class HealthMonitor(Actor):
         self._roster = roster
         self._board = board
         self._settings = settings
+        self._history = history
         self._chance = chance
         self._emit = emit
-        self._probing: set[WorkerName] = set()
+        self._probing: set[ChatProvider] = set()
 
     async def on_start(self) -> None:
         """Begin with a round at once."""
@@ -63,17 +76,24 @@ class HealthMonitor(Actor):
             if worker.name == name:
                 self._start_probe(worker)
 
-    async def probed(self, name: WorkerName, probe: Probe) -> None:
+    async def configure(self, settings: HealthSettings) -> None:
+        """Go by other settings from now on; the next round comes when it was to come."""
+        self._settings = settings
+
+    async def probed(self, name: WorkerName, provider: ChatProvider, probe: Probe) -> None:
         """Take in the result of a probe."""
-        self._probing.discard(name)
-        known = {worker.name for worker in self._roster.value}
-        if name not in known:
+        self._probing.discard(provider)
+        known = {worker.name: worker.provider for worker in self._roster.value}
+        if known.get(name) is not provider:
+            # It has gone, or another one has its name now.
             return
         before = self._board.value.get(name, WorkerHealth())
         after = judge(before, probe, now=trio.current_time(), settings=self._settings)
         # Built from the roster, so that a worker which has gone leaves the board as well.
         verdicts = {n: verdict for n, verdict in self._board.value.items() if n in known}
-        self._board.publish({**verdicts, name: after})
+        verdicts[name] = after
+        self._board.publish(verdicts)
+        self._remember(name, probe, verdicts)
         whereis(WORKER_POOL).cast(WorkerPool.refresh)
         if after.status is not before.status:
             self._emit(
@@ -88,20 +108,37 @@ class HealthMonitor(Actor):
         elif after.status is WorkerStatus.UNAVAILABLE:
             self.send_after(UNAVAILABLE_INTERVAL_S, HealthMonitor.check, name)
 
+    def _remember(
+        self, name: WorkerName, probe: Probe, verdicts: Mapping[WorkerName, WorkerHealth]
+    ) -> None:
+        statuses = [verdict.status for verdict in verdicts.values()]
+        check = HealthCheck(
+            at=trio.current_time(),
+            worker=name,
+            failure=probe.failure,
+            duration_s=probe.duration_s,
+            status=verdicts[name].status,
+            available=statuses.count(WorkerStatus.AVAILABLE),
+            workers=len(self._roster.value),
+        )
+        self._history.publish((*self._history.value, check)[-HISTORY_MAX:])
+
     def _start_probe(self, worker: RegisteredWorker) -> None:
-        if worker.name not in self._probing:
-            self._probing.add(worker.name)
+        if worker.provider not in self._probing:
+            self._probing.add(worker.provider)
             self.nursery.start_soon(self._probe, worker)
 
     async def _probe(self, worker: RegisteredWorker) -> None:
-        limit_s = self._settings.timeout_seconds
+        limit_s, began_at = self._settings.timeout_seconds, trio.current_time()
         probe = Probe(failure=f"no answer to the health check within {limit_s:g} s")
         with trio.move_on_after(limit_s):
             try:
                 probe = Probe(models=await worker.provider.health_check())
             except WorkerFailed as failure:
-                probe = Probe(failure=failure.without(worker.settings.api_keys).detail)
-        whereis(HEALTH_MONITOR).cast(HealthMonitor.probed, worker.name, probe)
+                failure = failure.without(worker.settings.api_keys)
+                probe = Probe(failure=failure.detail, kind=failure.kind)
+        probe = attrs.evolve(probe, duration_s=trio.current_time() - began_at)
+        whereis(HEALTH_MONITOR).cast(HealthMonitor.probed, worker.name, worker.provider, probe)
 
 
 HEALTH_MONITOR = Name[HealthMonitor]("health-monitor")

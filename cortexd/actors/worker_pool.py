@@ -8,9 +8,10 @@ from cortexd.actors.handler_limit import HANDLER_S_MAX
 from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.domain.ids import WorkerName
-from cortexd.domain.worker import WorkerHealth
+from cortexd.domain.worker import WorkerHealth, WorkerStatus
+from cortexd.policy.health import WorkerState
 from cortexd.policy.load_balancing import PoolStrategy
-from cortexd.policy.obstacles import Obstacle, obstacle
+from cortexd.policy.obstacles import LASTING, Obstacle, obstacle
 from supervisor_tree import Actor, Name
 
 HealthBoard = Published[Mapping[WorkerName, WorkerHealth]]
@@ -38,6 +39,21 @@ class PoolMember:
         """Why it cannot be asked now; `None` if it can."""
         worker = self.worker
         return obstacle(worker.traffic, self.health, now, is_active=worker.is_active)
+
+    def state(self, now: float) -> WorkerState:
+        """How it is doing, by its health checks and by what has become of requests."""
+        if self.obstacle(now) in LASTING:
+            return WorkerState.UNAVAILABLE
+        if self.health.status is WorkerStatus.UNKNOWN:
+            return WorkerState.UNKNOWN
+        return WorkerState.BUSY if self.worker.slots.full else WorkerState.AVAILABLE
+
+    def reason(self, now: float) -> str | None:
+        """Why it is unavailable; `None` if it is not."""
+        if self.health.status is WorkerStatus.UNAVAILABLE:
+            return self.health.reason
+        what = self.obstacle(now)
+        return what.value if what in LASTING else None
 
 
 @attrs.frozen
@@ -81,6 +97,11 @@ class WorkerPool(Actor):
     async def refresh(self) -> None:
         """Join the two boards anew."""
         self._view.publish(pool_view(self._roster, self._board, self._strategy))
+
+    async def use(self, strategy: PoolStrategy) -> None:
+        """Order equals in another way from now on."""
+        self._strategy = strategy
+        await self.refresh()
 
 
 WORKER_POOL = Name[WorkerPool]("worker-pool")

@@ -1,6 +1,9 @@
 """The registry: which workers there are."""
 
+from collections.abc import Collection, Sequence
+
 import attrs
+import trio
 
 from cortexd.actors.handler_limit import HANDLER_S_MAX
 from cortexd.actors.roster import RegisteredWorker, Roster
@@ -24,14 +27,39 @@ class WorkerNotRegistered(ReplyError):
     """No worker of this name."""
 
 
+@attrs.frozen(kw_only=True)
+class RosterChange:
+    """Who is to go, and who is to come, in one step.
+
+    A newcomer takes the place of the worker of its name, and is in rotation if that one was.
+    """
+
+    leavers: Collection[WorkerName] = ()
+    newcomers: Sequence[RegisteredWorker] = ()
+
+
 class WorkerRegistry(Actor):
-    """Owns the roster. Adding or removing a worker never touches a stream in flight."""
+    """Owns the roster. Adding or removing a worker never touches a stream in flight.
+
+    `leaving`: those who were taken out and still answer, or may be asked by a request that had
+    chosen them before. They are let go when they are done, or after their longest answer.
+    """
 
     max_handler_time = HANDLER_S_MAX
 
-    def __init__(self, roster: Roster, emit: Emit) -> None:
+    def __init__(self, roster: Roster, leaving: Roster, emit: Emit) -> None:
         self._roster = roster
+        self._leaving = leaving
         self._emit = emit
+
+    async def on_start(self) -> None:
+        """Go on with what the last incarnation could not finish."""
+        self.continue_with(WorkerRegistry.see_leavers_off)
+
+    async def see_leavers_off(self) -> None:
+        """Wait, beside all else, for those who were taken out to be done."""
+        for leaver in self._leaving.value:
+            self.nursery.start_soon(self._see_off, leaver)
 
     async def register(self, worker: RegisteredWorker) -> None:
         """Add a worker; requests can go to it at once. Raises `WorkerAlreadyRegistered`."""
@@ -61,9 +89,32 @@ class WorkerRegistry(Actor):
 
     async def unregister(self, name: WorkerName) -> None:
         """Take a worker out. Raises `WorkerNotRegistered`."""
-        leaver = await self.get(name)
-        self._publish(tuple(worker for worker in self._roster.value if worker is not leaver))
-        self._emit(WorkerUnregistered(worker=name))
+        await self.get(name)
+        await self.change(RosterChange(leavers=(name,)))
+
+    async def change(self, change: RosterChange) -> None:
+        """Take workers out and in at once; names that nobody has are none to take out."""
+        before = {worker.name: worker for worker in self._roster.value}
+        after = {name: worker for name, worker in before.items() if name not in change.leavers}
+        for newcomer in change.newcomers:
+            known = before.get(newcomer.name)
+            is_active = known is None or known.is_active
+            after[newcomer.name] = attrs.evolve(newcomer, is_active=is_active)
+        gone = [known for name, known in before.items() if after.get(name) is not known]
+        self._leaving.publish((*self._leaving.value, *gone))
+        self._publish(tuple(after.values()))
+        for leaver in gone:
+            self.nursery.start_soon(self._see_off, leaver)
+            self._emit(WorkerUnregistered(worker=leaver.name))
+        for newcomer in change.newcomers:
+            self._emit(WorkerRegistered(worker=newcomer.name))
+
+    async def _see_off(self, leaver: RegisteredWorker) -> None:
+        with trio.move_on_after(leaver.settings.total_seconds):
+            await leaver.slots.wait_idle()
+        await leaver.provider.aclose()
+        rest = tuple(worker for worker in self._leaving.value if worker is not leaver)
+        self._leaving.publish(rest)
 
     async def _set_active(self, name: WorkerName, *, is_active: bool) -> None:
         before = await self.get(name)

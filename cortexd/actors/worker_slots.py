@@ -37,6 +37,7 @@ class WorkerSlots:
         self._slots = slots
         self._pace = pace
         self._in_flight = 0
+        self._idle: trio.Event | None = None
         self._queue: FairQueue[_Waiter] = FairQueue(queue_max)
 
     @property
@@ -70,6 +71,13 @@ class WorkerSlots:
         """
         return _Lease(partial(self._acquire, tenant, deadline), self._release)
 
+    async def wait_idle(self) -> None:
+        """Until nobody holds a slot or waits for one; the caller sets the limit."""
+        while self._in_flight:
+            if self._idle is None:
+                self._idle = trio.Event()
+            await self._idle.wait()
+
     async def _acquire(self, tenant: Tenant, deadline: float) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self.full:
@@ -101,6 +109,9 @@ class WorkerSlots:
         waiter = self._queue.pop()
         if waiter is None:
             self._in_flight -= 1
+            if self._idle is not None and self._in_flight == 0:
+                self._idle.set()
+                self._idle = None
         else:
             trio.lowlevel.reschedule(waiter.task)
 

@@ -6,6 +6,7 @@ twice.
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import attrs
 
@@ -17,17 +18,31 @@ from cortexd.policy.routing import ANY_MODEL, DEFAULT_TAG
 from cortexd.providers.scripted.worker import DEFAULT_MODEL
 
 _NO_KEYS = (
-    "is beyond loopback, where anybody could chat without a key: bind to 127.0.0.1 and put a proxy"
-    " with authentication in front"
+    "is beyond loopback, where anybody could chat without a key: add [[keys]] for clients, or bind"
+    " to 127.0.0.1"
 )
 _OPEN_ADMIN = (
     "is beyond loopback: bind to 127.0.0.1 or unix:PATH, and reach it from elsewhere through SSH or"
     " a proxy with TLS"
 )
 
+_RISING: Final = (
+    ("critical_below", "major_below"),
+    ("major_below", "minor_below"),
+    ("critical_below", "critical_recovery"),
+    ("major_below", "major_recovery"),
+    ("minor_below", "minor_recovery"),
+    ("pressure_minor", "pressure_major"),
+    ("pressure_major", "pressure_critical"),
+)
+"""Keys of [degradation]: the first of each pair is at most the second."""
 
-def check_listeners(data: Draft, admin: Draft) -> Iterator[Complaint]:
-    """Each address is one, stays on this machine, and is wanted once."""
+
+def check_listeners(data: Draft, admin: Draft, *, has_keys: bool) -> Iterator[Complaint]:
+    """Each address is one, stays on this machine, and is wanted once.
+
+    `has_keys`: clients have to show one, so that theirs may be reached from elsewhere.
+    """
     taken: list[tuple[KeyPath, Address]] = []
     for draft in (data, admin):
         for index, text in enumerate(draft.get("bind") or ()):
@@ -37,7 +52,7 @@ def check_listeners(data: Draft, admin: Draft) -> Iterator[Complaint]:
             except WrongAddress as error:
                 yield path, str(error)
                 continue
-            if not address.is_loopback:
+            if not address.is_loopback and (draft is admin or not has_keys):
                 yield path, _OPEN_ADMIN if draft is admin else _NO_KEYS
             owners = [owner for owner, other in taken if meet(address, other)]
             if owners:
@@ -55,6 +70,17 @@ def check_health(health: Draft) -> Iterator[Complaint]:
             key = "interval_seconds"
         text = "a check must end before the next begins: timeout_seconds at most interval_seconds"
         yield (*health.path, key), f"{text} (they are {timeout:g} and {interval:g})"
+
+
+def check_degradation(degradation: Draft) -> Iterator[Complaint]:
+    """The thresholds are in the order of the levels, and recovery is above the fall."""
+    for lower, upper in _RISING:
+        low, high = degradation.get(lower), degradation.get(upper)
+        if low is not None and high is not None and low > high:
+            # Whichever was written is the one to look at.
+            key = lower if lower in degradation.set_here else upper
+            text = f"{lower} must be at most {upper} (they are {low:g} and {high:g})"
+            yield (*degradation.path, key), text
 
 
 def check_embedded(embedded: Draft) -> Iterator[Complaint]:

@@ -7,7 +7,15 @@ from typing import Any
 
 import attrs
 
-from cortexd.config.checks import check_aliases, check_embedded, check_health, check_listeners
+from cortexd.config.alert_channels import read_alerts
+from cortexd.config.checks import (
+    check_aliases,
+    check_degradation,
+    check_embedded,
+    check_health,
+    check_listeners,
+)
+from cortexd.config.client_keys import build_keys, read_keys, register_key_hooks
 from cortexd.config.document import Document, read_document
 from cortexd.config.environment import state_dir
 from cortexd.config.problems import ConfigInvalid, Problem
@@ -16,6 +24,7 @@ from cortexd.config.secrets import SecretSource, WrongSecret, wrap
 from cortexd.config.sections import Complaint, Draft, read_section, unknown_keys
 from cortexd.config.values import strict_converter, structure
 from cortexd.config.workers import DEFAULT_WORKERS, KEY_VARIABLES, build_workers, read_workers
+from cortexd.domain.client_key import KeyScope
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerType
 
@@ -24,7 +33,7 @@ SECTIONS: Mapping[str, type] = {
     for field in attrs.fields(Config)
     if isinstance(field.type, type) and attrs.has(field.type)
 }
-"""The `[tables]` of the file. `[[workers]]` is the one list of tables beside them."""
+"""The `[tables]` of the file. `[[workers]]` and `[[keys]]` are the lists of tables beside them."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -34,16 +43,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     looked up. Errors: `ConfigInvalid` with every problem there is.
     """
     document, problems = read_document(path, environ)
-    keys, key_problems = _environment_keys(environ)
+    keys, key_problems = environment_keys(environ)
     reader = _Reader(document, environ)
     sections, workers = reader.sections(), reader.workers(keys)
-    reader.check(sections, workers)
+    client_keys = reader.client_keys()
+    reader.check(sections, workers, client_keys)
     problems = [*problems, *key_problems, *reader.problems()]
     if problems:
         raise ConfigInvalid(problems)
     built = {name: SECTIONS[name](**draft.values) for name, draft in sections.items()}
     return Config(
-        allow_inline_secrets=reader.inline_allowed, workers=build_workers(workers), **built
+        allow_inline_secrets=reader.inline_allowed,
+        workers=build_workers(workers),
+        keys=build_keys(client_keys),
+        **built,
     )
 
 
@@ -60,6 +73,7 @@ class _Reader:
         self._converter = strict_converter(
             SecretSource(environ=environ, inline_allowed=self.inline_allowed)
         )
+        register_key_hooks(self._converter)
 
     def _inline_allowed(self) -> bool:
         """Read before all else: it decides what a secret may look like."""
@@ -73,6 +87,11 @@ class _Reader:
         """A draft for each table, also for those that are not in the file."""
         drafts: dict[str, Draft] = {}
         for name, settings in SECTIONS.items():
+            if name == "alerts":
+                table = self._document.tables.get(name, {})
+                drafts[name], wrong = read_alerts(table, converter=self._converter)
+                self._complaints += wrong
+                continue
             drafts[name], wrong = read_section(
                 settings,
                 self._document.tables.get(name, {}),
@@ -93,11 +112,21 @@ class _Reader:
         self._complaints += wrong
         return drafts
 
-    def check(self, sections: Mapping[str, Draft], workers: list[Draft]) -> None:
+    def client_keys(self) -> list[Draft]:
+        """The keys that the file names."""
+        drafts, wrong = read_keys(self._document.tables.get("keys", ()), converter=self._converter)
+        self._complaints += wrong
+        return drafts
+
+    def check(
+        self, sections: Mapping[str, Draft], workers: list[Draft], client_keys: list[Draft]
+    ) -> None:
         """What has to fit together."""
         embedded = sections["embedded"]
-        self._complaints += check_listeners(sections["data"], sections["admin"])
+        has_keys = any(key.get("scope") is not KeyScope.METRICS for key in client_keys)
+        self._complaints += check_listeners(sections["data"], sections["admin"], has_keys=has_keys)
         self._complaints += check_health(sections["health"])
+        self._complaints += check_degradation(sections["degradation"])
         self._complaints += check_embedded(embedded)
         self._complaints += check_aliases(
             sections["routing"], workers, embedded_model=embedded.get("model")
@@ -109,7 +138,7 @@ class _Reader:
             yield self._document.problem(path, text)
 
 
-def _environment_keys(
+def environment_keys(
     environ: Mapping[str, str],
 ) -> tuple[dict[WorkerType, tuple[Secret, ...]], list[Problem]]:
     """The keys that workers use which name none."""

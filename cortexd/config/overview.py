@@ -16,7 +16,8 @@ def overview(config: Config) -> str:
 def _lines(config: Config) -> Iterator[str]:
     token = "*** (configured)" if config.admin.token else "in the state directory"
     yield f"node      {config.node.name}"
-    yield f"data      {', '.join(config.data.bind)}"
+    keys = f"  keys {len(config.keys)} x ***" if config.keys else ""
+    yield f"data      {', '.join(config.data.bind)}{keys}"
     yield f"admin     {', '.join(config.admin.bind)}  token {token}"
     yield f"state     {config.node.state_dir.absolute()}"
     yield f"strategy  {config.pool.strategy.value}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import attrs
 
@@ -17,7 +17,10 @@ from cortexd.config.load import SECTIONS
 from cortexd.config.meanings import COMPUTED_DEFAULTS, KEY_MEANINGS, SECTION_MEANINGS
 from cortexd.config.ranges import allowed
 from cortexd.config.schema import Config
+from cortexd.config.sections import key_of
 from cortexd.config.workers import KEY_VARIABLES, LIMITS_BY_TYPE
+from cortexd.domain.alert_channel import ChannelSettings
+from cortexd.domain.client_key import ClientKeyId, ClientKeySettings, Instant, KeyDigest
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerSettings, WorkerType
@@ -44,7 +47,8 @@ exits with 78; if nothing is wrong it prints what would run.
 _TAIL = """\
 ## Secrets
 
-`admin.token` and each entry of `workers.api_keys` say where the credential is:
+`admin.token`, `data.key_pepper`, each entry of `workers.api_keys`, and the `url` and `password` of
+a channel say where the credential is:
 
 | reference | the credential is |
 |---|---|
@@ -70,9 +74,14 @@ def page() -> str:
     for field in attrs.fields(Config):
         if field.name == "workers":
             parts += [*_table("[[workers]]", "workers", attrs.fields(WorkerSettings)), _by_type()]
+        elif field.name == "keys":
+            parts += _table("[[keys]]", "keys", attrs.fields(ClientKeySettings))
         elif field.name in SECTIONS:
             settings = SECTIONS[field.name]
             parts += _table(f"[{field.name}]", field.name, attrs.fields(settings))
+        if field.name == "alerts":
+            channels = attrs.fields(ChannelSettings)
+            parts += _table("[[alerts.channels]]", "alerts.channels", channels)
     return "\n".join([*parts, _scripts(), _TAIL])
 
 
@@ -83,7 +92,7 @@ def _scripts() -> str:
 
 
 def _top_level() -> "tuple[attrs.Attribute[Any], ...]":
-    sections = {*SECTIONS, "workers"}
+    sections = {*SECTIONS, "workers", "keys"}
     return tuple(field for field in attrs.fields(Config) if field.name not in sections)
 
 
@@ -93,9 +102,9 @@ def _table(title: str, section: str, fields: "tuple[attrs.Attribute[Any], ...]")
         yield f"{SECTION_MEANINGS[section]}\n"
     yield "| key | type | default | range | meaning |\n|---|---|---|---|---|"
     for field in fields:
-        key = f"{section}.{field.name}" if section else field.name
+        key = f"{section}.{key_of(field)}" if section else field.name
         cells = (
-            f"`{field.name}`",
+            f"`{key_of(field)}`",
             type_name(field.type),
             COMPUTED_DEFAULTS.get(key) or _default(field),
             allowed(field.validator) or "-",
@@ -153,6 +162,9 @@ def _priority(kind: WorkerType) -> str:
 _PLAIN_TYPES: Mapping[Any, str] = {
     str: "text",
     WorkerName: "text",
+    ClientKeyId: "text",
+    KeyDigest: "text",
+    Instant: "date and time",
     bool: "boolean",
     int: "whole number",
     float: "number",
@@ -169,10 +181,13 @@ def type_name(wanted: Any) -> str:
     """
     if wanted in _PLAIN_TYPES:
         return _PLAIN_TYPES[wanted]
+    if isinstance(wanted, type) and attrs.has(wanted):
+        return "table"
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return " or ".join(f'`"{choice.value}"`' for choice in wanted)
     inner = [part for part in get_args(wanted) if part not in {Ellipsis, type(None)}]
-    if isinstance(wanted, UnionType) and len(inner) == 1:
+    # `X | None` is another kind of union where X is a NewType.
+    if get_origin(wanted) in {UnionType, Union} and len(inner) == 1:
         return type_name(inner[0])
     if get_origin(wanted) is tuple:
         return f"list of {type_name(inner[0])}"

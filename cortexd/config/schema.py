@@ -3,12 +3,18 @@
 import attrs
 
 from cortexd.config.node import NodeSettings
+from cortexd.domain.client_key import ClientKeySettings
 from cortexd.domain.worker import WorkerSettings
 from cortexd.http.settings import AdminSettings, DataSettings
+from cortexd.policy.alert_settings import AlertSettings
 from cortexd.policy.caching import CacheSettings
 from cortexd.policy.circuit_breaker import BreakerSettings
+from cortexd.policy.dead_letter import DlqSettings
+from cortexd.policy.degradation_settings import DegradationSettings
 from cortexd.policy.health import HealthSettings
 from cortexd.policy.load_balancing import PoolSettings
+from cortexd.policy.metrics_history import MetricsSettings
+from cortexd.policy.rate_limit import LimitSettings
 from cortexd.policy.retry_budget import RetrySettings
 from cortexd.policy.routing import RoutingSettings
 from cortexd.providers.embedded.settings import EmbeddedSettings
@@ -25,6 +31,8 @@ class Config:
     node: NodeSettings
     data: DataSettings
     admin: AdminSettings
+    keys: tuple[ClientKeySettings, ...] = ()
+    limits: LimitSettings = attrs.Factory(LimitSettings)
     workers: tuple[WorkerSettings, ...]
     pool: PoolSettings
     routing: RoutingSettings
@@ -32,4 +40,8 @@ class Config:
     breaker: BreakerSettings
     retry: RetrySettings
     cache: CacheSettings
+    degradation: DegradationSettings
+    alerts: AlertSettings
+    dlq: DlqSettings
+    metrics: MetricsSettings
     embedded: EmbeddedSettings

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import attrs
 from cattrs import Converter
 
-from cortexd.config.problems import KeyPath
+from cortexd.config.problems import KeyPath, key_name
 from cortexd.config.ranges import allowed
 from cortexd.config.values import structure
 
@@ -43,7 +43,7 @@ def read_section(
     if not isinstance(table, dict):
         empty = Draft(path=path, values={}, set_here=frozenset())
         return empty, [(path, _not_a_table(path, table))]
-    fields = {field.name: field for field in attrs.fields(settings)}
+    fields = {key_of(field): field for field in attrs.fields(settings)}
     complaints = list(unknown_keys(table, fields, path))
     values: dict[str, Any] = {}
     for name, field in fields.items():
@@ -72,8 +72,13 @@ def _read_value(
             field.validator(None, field, value)
     except ValueError:
         return [((), f"must be {allowed(field.validator)}")]
-    values[field.name] = value
+    values[key_of(field)] = value
     return []
+
+
+def key_of(field: "attrs.Attribute[Any]") -> str:
+    """What the field is called in the file: where Python has taken a name, ours ends with `_`."""
+    return field.name.rstrip("_")
 
 
 def unknown_keys(found: Iterable[str], known: Iterable[str], path: KeyPath) -> Iterator[Complaint]:
@@ -92,3 +97,13 @@ def _not_a_table(path: KeyPath, found: Any) -> str:
         return "must be a table"
     brackets = " (one pair of brackets)" if isinstance(found, list) else ""
     return f"must be a table: [{name}]{brackets}"
+
+
+def taken_names(drafts: Iterable[Draft]) -> Iterator[Complaint]:
+    """A complaint about each `name` that one before it has already."""
+    first: dict[str, Draft] = {}
+    for draft in drafts:
+        name = draft.get("name")
+        if name is not None and first.setdefault(name, draft) is not draft:
+            owner = key_name(first[name].path)
+            yield (*draft.path, "name"), f"the name is taken by {owner}; each needs its own"

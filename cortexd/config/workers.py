@@ -7,8 +7,7 @@ from typing import Any
 from cattrs import Converter
 
 from cortexd.config.addresses import WrongAddress, check_worker_url
-from cortexd.config.problems import key_name
-from cortexd.config.sections import Complaint, Draft, read_section
+from cortexd.config.sections import Complaint, Draft, read_section, taken_names
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import Resume, WorkerSettings, WorkerType
 from cortexd.providers.catalog import DEFAULT_BASE_URL, default_priority
@@ -78,7 +77,7 @@ def read_workers(
         complaints += wrong
         complaints += [((*draft.path, key), text) for key, text in _inconsistent(draft)]
         complaints += _bad_script(draft)
-    complaints += _taken_names(drafts)
+    complaints += taken_names(drafts)
     return drafts, complaints
 
 
@@ -156,15 +155,6 @@ def _bad_script(draft: Draft) -> Iterator[Complaint]:
         place, colon, text = str(error).partition(": ")
         steps = (int(part) if part.isdecimal() else part for part in _PLACE_PART.findall(place))
         yield (*draft.path, *steps) if colon else (*draft.path, "script"), text or place
-
-
-def _taken_names(drafts: Sequence[Draft]) -> Iterator[Complaint]:
-    first: dict[str, Draft] = {}
-    for draft in drafts:
-        name = draft.get("name")
-        if name is not None and first.setdefault(name, draft) is not draft:
-            owner = key_name(first[name].path)
-            yield (*draft.path, "name"), f"the name is taken by {owner}; each needs its own"
 
 
 def build_workers(drafts: Sequence[Draft]) -> tuple[WorkerSettings, ...]:

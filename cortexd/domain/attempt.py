@@ -11,7 +11,8 @@ from cortexd.domain.usage import Usage
 class Attempt:
     """One worker that was asked, with one of its keys.
 
-    `began_at`: when it was its turn, on the monotonic clock. `first_token_s`: how long it then took
+    `began_at`: when it was its turn, on the monotonic clock, after `queued_s` seconds of waiting
+    for a free slot. `first_token_s`: how long it then took
     to begin, in seconds; `None` if it did not. `is_answered`: it has come to the end of an answer.
     `failure` says why it gave no whole answer, if it did not. `usage` is what it has spent, whole
     answer or not; `usage_is_estimate`: it did not tell, so we have counted ourselves.
@@ -21,6 +22,7 @@ class Attempt:
     model: str
     key: KeyIndex
     began_at: float
+    queued_s: float = 0.0
     first_token_s: float | None = None
     is_answered: bool = False
     failure: WorkerFailed | None = None

@@ -10,6 +10,14 @@ class CacheUse(Enum):
     HIT = "hit"
     """The answer, or the rest of it, is that of an equal request."""
 
+    STALE = "stale"
+    """It is that of an equal request, and had expired: it was given because the node is in need."""
+
     MISS = "miss"
     BYPASS = "bypass"
     """It is not of the kind that is kept, or the client would not have it."""
+
+    @property
+    def is_anothers(self) -> bool:
+        """Whether the answer was given to another request before."""
+        return self in {CacheUse.HIT, CacheUse.STALE}

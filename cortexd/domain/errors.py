@@ -1,7 +1,7 @@
 """Every way an exchange can go wrong, each saying whose fault it is.
 
-The client's: `RequestRefused`. A worker's: `WorkerFailed`. The node's: `NoWorkerAvailable`,
-`RequestShed`, `NodeStopping`. Nobody's: `DeadlineExceeded`.
+The client's: `RequestRefused`, `RateLimited`. A worker's: `WorkerFailed`. The node's:
+`NoWorkerAvailable`, `RequestShed`, `NodeStopping`, `StorageFailed`. Nobody's: `DeadlineExceeded`.
 """
 
 from collections.abc import Collection
@@ -11,6 +11,7 @@ import attrs
 
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
+from cortexd.domain.redaction import without_credentials, without_data, without_runs
 from cortexd.domain.secret import Secret, without
 
 CONTEXT_TOO_LONG: Final = "context_length_exceeded"
@@ -40,6 +41,16 @@ class RequestRefused(CortexError):
 
 
 @attrs.frozen
+class RateLimited(CortexError):
+    """The client has asked for more than it may in this time; `status` is HTTP's."""
+
+    message: str
+    retry_after_s: float
+    status: int = 429
+    code: str = "rate_limit_exceeded"
+
+
+@attrs.frozen
 class WorkerFailed(CortexError):
     """A worker gave no answer, or broke one off.
 
@@ -57,11 +68,21 @@ class WorkerFailed(CortexError):
     code: str | None = None
 
     def without(self, secrets: Collection[Secret]) -> "WorkerFailed":
-        """The same, should the upstream have quoted one of these."""
-        if not secrets:
-            return self
-        told = None if self.told is None else without(secrets, self.told)
-        return attrs.evolve(self, detail=without(secrets, self.detail), told=told)
+        """The same, should the upstream have quoted one of these, or another credential."""
+        told = self.told
+        if told is not None:
+            told = without_credentials(without(secrets, told))
+        detail = without_data(without_credentials(without(secrets, self.detail)))
+        return attrs.evolve(self, detail=detail, told=told)
+
+    def without_words_of(self, client: str) -> "WorkerFailed":
+        """The same, should the upstream have quoted the client; `told` is for its eyes alone."""
+        return attrs.evolve(self, detail=without_runs(self.detail, client))
+
+    @property
+    def report(self) -> str:
+        """One line for operators: what went wrong, in the upstream's words as well."""
+        return f"worker '{self.worker}' failed: {self.kind.value.words} ({self.detail})"
 
     @property
     def message(self) -> str:  # type: ignore[override]  # derived here, stored in the siblings
@@ -101,5 +122,12 @@ class DeadlineExceeded(CortexError):
 @attrs.frozen
 class NodeStopping(CortexError):
     """The node is draining and its time is up."""
+
+    message: str
+
+
+@attrs.frozen
+class StorageFailed(CortexError):
+    """What should have been kept, or read, on disk was not; a chat never fails with it."""
 
     message: str

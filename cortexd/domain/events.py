@@ -5,9 +5,12 @@ from typing import TypeAlias
 
 import attrs
 
+from cortexd.domain.alert import AlertState, Rule, Severity
 from cortexd.domain.attempt import CandidateNote
 from cortexd.domain.cache_use import CacheUse
-from cortexd.domain.ids import KeyIndex, RequestId, WorkerName
+from cortexd.domain.client_key import ClientKeyId
+from cortexd.domain.failure import FailureKind
+from cortexd.domain.ids import DeadLetterId, KeyIndex, RequestId, WorkerName
 from cortexd.domain.outcome import Outcome
 from cortexd.domain.usage import Usage
 from cortexd.domain.worker import WorkerStatus
@@ -22,7 +25,10 @@ class ExchangeEnded:
     those of the workers, for the operator's eyes. `resumed`: how often an answer that had begun was
     carried on by another worker. `usage` is what all workers asked have spent together, and
     `usage_is_estimate` says that at least one of them did not tell; an answer out of the cache has
-    spent nothing.
+    spent nothing. `overhead_s`: the gateway's own time before the first worker was asked, from the
+    arrival in the pipeline, without the wait for one of the worker's slots; `None` if none was
+    asked for this exchange. `key_id`: which of the clients' keys it came with.
+    `dead_letter`: under which id the request is kept, having failed for good.
     """
 
     request_id: RequestId
@@ -39,6 +45,28 @@ class ExchangeEnded:
     cache: CacheUse
     usage: Usage | None
     usage_is_estimate: bool
+    overhead_s: float | None = None
+    key_id: ClientKeyId | None = None
+    dead_letter: DeadLetterId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AttemptEnded:
+    """A worker that was asked has answered, failed, or was let go. Times in seconds.
+
+    `failure` says why it gave no whole answer. Where it has neither failed nor answered, the client
+    has left, or has asked for nothing but the model to be there. One that was busy was not asked.
+    `queued_s`: the wait for a slot before. `first_token_s` and `duration_s` count from when it was
+    asked. `usage` is what it has spent.
+    """
+
+    worker: WorkerName
+    failure: FailureKind | None
+    is_answered: bool
+    queued_s: float
+    first_token_s: float | None
+    duration_s: float
+    usage: Usage | None
 
 
 @attrs.frozen(kw_only=True)
@@ -106,8 +134,119 @@ class KeyChanged:
     rest_s: float | None
 
 
+@attrs.frozen(kw_only=True)
+class DegradationChanged:
+    """The node works at another level; the levels by their names."""
+
+    before: str
+    after: str
+    forced: bool
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class StorageTroubled:
+    """A database cannot keep things, or has lost some; `database` is the name of its file."""
+
+    database: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class StorageRecovered:
+    """A database is well again."""
+
+    database: str
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetterKept:
+    """A request that failed for good is on disk. `error`: the kind of its failure."""
+
+    dead_letter: DeadLetterId
+    request_id: RequestId
+    door: str
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class DeadLettersDropped:
+    """So many have gone to make room, or because of their age: nobody will see them again."""
+
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetterRetried:
+    """An operator had a request run again. `status`: that of its new answer."""
+
+    dead_letter: DeadLetterId
+    status: int
+
+
+@attrs.frozen(kw_only=True)
+class AlertChanged:
+    """An alert began to fire, was acknowledged, is over, or is better or worse than before."""
+
+    alert_id: str
+    rule: Rule
+    target: str
+    severity: Severity
+    state: AlertState
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class AlertChannelFailed:
+    """A channel did not take a message, for the `attempt`th time.
+
+    `lost`: how many notices were given up with it; 0 where it is tried again.
+    """
+
+    channel: str
+    reason: str
+    attempt: int
+    lost: int
+
+
+@attrs.frozen(kw_only=True)
+class ConfigReloaded:
+    """The configuration was read again and taken up; `changes` in words, without any value."""
+
+    changes: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ClientKeyChanged:
+    """A client key was made, or revoked: then it opens nothing any more."""
+
+    key_id: ClientKeyId
+    state: str
+
+
+@attrs.frozen(kw_only=True)
+class CredentialRejected:
+    """Somebody was turned away at a gate, for the credential they have shown, or for having none.
+
+    What it was is told nowhere. `listener` is `data` or `admin`, `client` the address it came from,
+    `key_id` whose it claims to be. `retry_after_s`: for how long the client was told to stay away,
+    having failed too often.
+    """
+
+    listener: str
+    client: str
+    request_id: RequestId
+    reason: str
+    key_id: ClientKeyId | None
+    retry_after_s: float | None
+
+
 Event: TypeAlias = (
-    ExchangeEnded
+    ClientKeyChanged
+    | CredentialRejected
+    | ExchangeEnded
+    | ConfigReloaded
+    | AttemptEnded
     | WorkerStatusChanged
     | WorkerRegistered
     | WorkerUnregistered
@@ -115,6 +254,14 @@ Event: TypeAlias = (
     | WorkerDeactivated
     | BreakerChanged
     | KeyChanged
+    | DegradationChanged
+    | StorageTroubled
+    | StorageRecovered
+    | DeadLetterKept
+    | DeadLettersDropped
+    | DeadLetterRetried
+    | AlertChanged
+    | AlertChannelFailed
 )
 
 Emit: TypeAlias = Callable[[Event], None]

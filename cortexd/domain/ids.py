@@ -14,6 +14,9 @@ KeyIndex = NewType("KeyIndex", int)
 Tenant = NewType("Tenant", str)
 """On whose behalf a client asks: what is shared out fairly, and never shared, between them."""
 
+DeadLetterId = NewType("DeadLetterId", str)
+"""Names a request that failed and was kept; sorts by the time when that was."""
+
 FIRST_KEY: Final = KeyIndex(0)
 NOBODY: Final = Tenant("")
 """A client that does not say on whose behalf it asks."""

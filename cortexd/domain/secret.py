@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NoReturn
 
+from cortexd.domain.redaction import STARS, without_runs
+
 
 class Secret:
     """A credential. Printing, formatting or pickling it never shows it; only `reveal()` does."""
@@ -35,8 +37,8 @@ class Secret:
 
 
 def without(secrets: Iterable[Secret], text: str) -> str:
-    """The text, with stars in the place of each secret that it quotes."""
+    """The text, with stars in the place of each secret that it quotes, be it only a part of it."""
     for secret in secrets:
         if secret.reveal():
-            text = text.replace(secret.reveal(), "***")
+            text = without_runs(text.replace(secret.reveal(), STARS), secret.reveal())
     return text

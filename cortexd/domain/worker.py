@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 from attrs import validators
 
+from cortexd.domain.failure import FailureKind
 from cortexd.domain.feature import Feature
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
@@ -97,12 +98,14 @@ class WorkerStatus(Enum):
 class WorkerHealth:
     """The published verdict on one worker.
 
-    `reason` says why it is unavailable. `models` are those it serves: declared or discovered.
-    `checked_at` is on the monotonic clock, `None` before the first check.
+    `reason` says why it is unavailable, and `failure` of what kind the last bad check was, if the
+    worker itself gave the reason; `None` once it is available. `models` are those it serves:
+    declared or discovered. `checked_at` is on the monotonic clock, `None` before the first check.
     """
 
     status: WorkerStatus = WorkerStatus.UNKNOWN
     reason: str | None = None
+    failure: FailureKind | None = None
     models: tuple[str, ...] = ()
     checked_at: float | None = None
     bad_in_a_row: int = 0

@@ -9,7 +9,7 @@ from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerStatus
 from cortexd.http.doors.anthropic import anthropic_messages_door, anthropic_token_count_door
 from cortexd.http.doors.door import Door
-from cortexd.http.doors.json_door import JsonDoor
+from cortexd.http.doors.json_door import Document, JsonDoor
 from cortexd.http.doors.models import models_door
 from cortexd.http.doors.ollama import (
     ollama_chat_door,
@@ -22,6 +22,7 @@ from cortexd.http.doors.ollama import (
 )
 from cortexd.http.doors.openai import openai_chat_door, openai_embeddings_door
 from cortexd.http.doors.served_model import ServedModel
+from cortexd.http.gate import Gate
 from cortexd.http.openapi.document import openapi_document
 from cortexd.http.probes import NodeProbes
 from cortexd.http.quart_app import Route
@@ -42,44 +43,54 @@ class DoorParts:
     version: str
 
 
-def data_routes(parts: DoorParts) -> tuple[Route, ...]:
-    """What clients can ask for."""
-    service, new_id, probes = parts.service, parts.new_id, parts.probes
+def model_doors(parts: DoorParts) -> Mapping[str, Door]:
+    """The doors behind which a model is asked, by path; all of them are for POST."""
+    service, new_id = parts.service, parts.new_id
     wall_clock, clock = parts.wall_clock, parts.clock
+    chat = ollama_chat_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
+    generate = ollama_generate_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
+    return {
+        "/v1/chat/completions": openai_chat_door(service, new_id=new_id, wall_clock=wall_clock),
+        "/v1/embeddings": openai_embeddings_door(service, new_id=new_id),
+        "/v1/messages": anthropic_messages_door(service, new_id=new_id),
+        "/v1/messages/count_tokens": anthropic_token_count_door(service, new_id=new_id),
+        "/api/chat": chat,
+        "/api/generate": generate,
+        "/api/embed": ollama_embed_door(service, new_id=new_id, clock=clock),
+    }
+
+
+def data_routes(parts: DoorParts, gate: Gate | None = None) -> tuple[Route, ...]:
+    """What clients can ask for. `gate`: who may pass, but to the few doors that are always open."""
+    probes, wall_clock = parts.probes, parts.wall_clock
 
     def served() -> list[ServedModel]:
         return served_models(probes.view.value.members, parts.aliases)
 
     def get(path: str, door: Door) -> Route:
-        return Route(method="GET", path=path, door=door)
+        return Route(method="GET", path=path, door=door, gate=gate)
 
     def post(path: str, door: Door) -> Route:
-        return Route(method="POST", path=path, door=door)
+        return Route(method="POST", path=path, door=door, gate=gate)
+
+    def health(path: str, document: Document) -> Route:
+        # Load balancers and service managers have no keys.
+        return Route(method="GET", path=path, door=JsonDoor(document))
 
     described = openapi_document(parts.version)
     models = models_door(served, wall_clock=wall_clock)
-    chat = ollama_chat_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
-    generate = ollama_generate_door(service, new_id=new_id, wall_clock=wall_clock, clock=clock)
     return (
-        post(
-            "/v1/chat/completions",
-            openai_chat_door(service, new_id=new_id, wall_clock=wall_clock),
-        ),
-        post("/v1/embeddings", openai_embeddings_door(service, new_id=new_id)),
-        post("/v1/messages", anthropic_messages_door(service, new_id=new_id)),
-        post("/v1/messages/count_tokens", anthropic_token_count_door(service, new_id=new_id)),
+        *(post(path, door) for path, door in model_doors(parts).items()),
         get("/v1/models", models),
         get("/v1/models/<path:model>", models),
-        post("/api/chat", chat),
-        post("/api/generate", generate),
-        post("/api/embed", ollama_embed_door(service, new_id=new_id, clock=clock)),
         post("/api/show", ollama_show_door(served, wall_clock=wall_clock)),
         get("/api/tags", ollama_tags_door(served, wall_clock=wall_clock)),
         get("/api/ps", ollama_ps_door(served, wall_clock=wall_clock)),
         get("/api/version", ollama_version_door(parts.version)),
-        get("/api/health", JsonDoor(probes.health)),
-        get("/livez", JsonDoor(probes.livez)),
-        get("/readyz", JsonDoor(probes.readyz)),
+        health("/api/health", probes.health),
+        health("/livez", probes.livez),
+        health("/readyz", probes.readyz),
+        health("/startupz", probes.startupz),
         get("/openapi.json", JsonDoor(lambda: (200, described))),
     )
 

@@ -12,8 +12,9 @@ import structlog
 import trio
 
 from cortexd.domain.errors import RequestRefused
-from cortexd.http.doors.door import Door, DoorRequest
+from cortexd.http.doors.door import ANYBODY, Door, DoorRequest
 from cortexd.http.error_shapes import shape_for
+from cortexd.http.gate import UNIX_SOCKET, Gate, TurnedAway
 from cortexd.http.guard import AsgiApp, Receive, Scope, Send, send_answer
 from cortexd.http.host_errors import CLOSE, Answer, internal_error, refusal
 from cortexd.http.quart_responder import AsgiResponder
@@ -23,7 +24,11 @@ log = structlog.get_logger(__name__)
 PlainDoors: TypeAlias = Mapping[tuple[str, str], Door]
 """The doors by method and path."""
 
+Gates: TypeAlias = Mapping[tuple[str, str], Gate]
+"""Those in front of some of the doors, by method and path as well."""
+
 _NOTHING: Final = b""
+_UNGUARDED: Final[Gates] = {}
 
 
 @attrs.frozen(kw_only=True)
@@ -40,17 +45,29 @@ class DoorTable:
     Cancellation: when the client leaves, the host cancels the request.
     """
 
-    def __init__(self, app: AsgiApp, doors: PlainDoors, limits: BodyLimits) -> None:
+    def __init__(
+        self, app: AsgiApp, doors: PlainDoors, limits: BodyLimits, gates: Gates = _UNGUARDED
+    ) -> None:
         self._app = app
         self._doors = doors
+        self._gates = gates
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        door = self._doors.get((scope.get("method", ""), scope.get("path", "")))
+        endpoint = (scope.get("method", ""), scope.get("path", ""))
+        door = self._doors.get(endpoint)
         if door is None:
             await self._app(scope, receive, send)
             return
+        headers, client = joined(scope["headers"]), client_of(scope)
+        caller = ANYBODY
+        if (gate := self._gates.get(endpoint)) is not None:
+            admitted = gate.admit(scope["method"], headers, client)
+            if isinstance(admitted, TurnedAway):
+                await turn_away(admitted, scope["path"], send)
+                return
+            caller = admitted
         body = await self._read(scope, receive)
         if body is None:
             return
@@ -60,9 +77,11 @@ class DoorTable:
         request = DoorRequest(
             method=scope["method"],
             path=scope["path"],
-            headers=joined(scope["headers"]),
+            headers=headers,
             body=body,
             query=scope.get("query_string", _NOTHING).decode("latin-1"),
+            client=client,
+            caller=caller,
         )
         await answer_through(door, request, send)
 
@@ -88,6 +107,18 @@ class DoorTable:
                 if not message.get("more_body"):
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return too_slow(scope["path"])
+
+
+async def turn_away(turned: TurnedAway, path: str, send: Send) -> None:
+    """Send a refusal, when it is time. The body of the request is left unread."""
+    await trio.sleep(turned.held_s)
+    await send_answer(send, turned.answer(path))
+
+
+def client_of(scope: Scope) -> str:
+    """The address that a request comes from: that of the connection, whatever its headers say."""
+    client = scope.get("client")
+    return client[0] if client else UNIX_SOCKET
 
 
 async def answer_through(door: Door, request: DoorRequest, send: Send) -> None:

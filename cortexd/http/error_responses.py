@@ -11,8 +11,10 @@ from cortexd.domain.errors import (
     DeadlineExceeded,
     NodeStopping,
     NoWorkerAvailable,
+    RateLimited,
     RequestRefused,
     RequestShed,
+    StorageFailed,
     WorkerFailed,
 )
 from cortexd.domain.failure import FailureKind
@@ -68,7 +70,7 @@ def describe(error: CortexError) -> ErrorAnswer:
             return ErrorAnswer(status=status, code=code, message=message, param=where)
         case WorkerFailed():
             return _describe_failure(error, message)
-        case NoWorkerAvailable() | RequestShed():
+        case NoWorkerAvailable() | RequestShed() | RateLimited():
             return ErrorAnswer(
                 status=error.status,
                 code=error.code,
@@ -80,8 +82,12 @@ def describe(error: CortexError) -> ErrorAnswer:
                 status=504, code="deadline_exceeded", message=message, retries_spent=True
             )
         case NodeStopping():
-            return ErrorAnswer(status=503, code="node_stopping", message=message)
-    return ErrorAnswer(status=500, code="internal_error", message=message)
+            status, code = 503, "node_stopping"
+        case StorageFailed():
+            status, code = 503, "storage_unavailable"
+        case _:
+            status, code = 500, "internal_error"
+    return ErrorAnswer(status=status, code=code, message=message)
 
 
 def _describe_failure(failure: WorkerFailed, message: str) -> ErrorAnswer:
@@ -100,20 +106,21 @@ def _describe_failure(failure: WorkerFailed, message: str) -> ErrorAnswer:
 
 def openai_error(error: CortexError) -> bytes:
     """The error in OpenAI's shape: a response body, or the data of an event inside a stream."""
-    return _shaped(error, openai_shape)
+    return shaped(error, openai_shape)
 
 
 def ollama_error(error: CortexError) -> bytes:
     """The error in Ollama's shape: a response body, or a line inside a stream."""
-    return _shaped(error, ollama_shape)
+    return shaped(error, ollama_shape)
 
 
 def anthropic_error(error: CortexError) -> bytes:
     """The error in Anthropic's shape: a response body, or the data of an event inside a stream."""
-    return _shaped(error, anthropic_shape)
+    return shaped(error, anthropic_shape)
 
 
-def _shaped(error: CortexError, shape: Shape) -> bytes:
+def shaped(error: CortexError, shape: Shape) -> bytes:
+    """The error in any dialect's shape."""
     answer = describe(error)
     return shape(answer.status, answer.message, code=answer.code, param=answer.param)
 

@@ -27,18 +27,22 @@ from cortexd.http.door_table import (
     BodyLimits,
     DoorTable,
     answer_through,
+    client_of,
     joined,
     too_large,
     too_slow,
+    turn_away,
 )
-from cortexd.http.doors.door import Door, DoorRequest
+from cortexd.http.doors.door import ANYBODY, Door, DoorRequest
 from cortexd.http.error_shapes import shape_for
-from cortexd.http.guard import RequestGuard
+from cortexd.http.gate import Gate, TurnedAway
+from cortexd.http.guard import AsgiApp, RequestGuard
 from cortexd.http.host_errors import (
     Answer,
     internal_error,
     refusal,
 )
+from cortexd.http.origins import OwnOriginOnly
 from cortexd.http.request_ids import RequestIds, new_request_id
 
 log = structlog.get_logger(__name__)
@@ -57,11 +61,15 @@ _METHOD_NOT_ALLOWED = RequestRefused(
 
 @attrs.frozen(kw_only=True)
 class Route:
-    """One endpoint. `path` in the words of Werkzeug: `/things/<name>`, `/things/<path:name>`."""
+    """One endpoint. `path` in the words of Werkzeug: `/things/<name>`, `/things/<path:name>`.
+
+    `gate`: who may pass; without one, anybody.
+    """
 
     method: str
     path: str
     door: Door
+    gate: Gate | None = None
 
 
 class _DoorResponse(TrioResponse):
@@ -73,12 +81,23 @@ class _DoorResponse(TrioResponse):
         self.door_request = door_request
 
 
+class _Refusal(TrioResponse):
+    """What a view returns for whom the gate has turned away."""
+
+    def __init__(self, turned: TurnedAway, path: str) -> None:
+        super().__init__(b"")
+        self.turned = turned
+        self.asked_path = path
+
+
 class _DoorConnection(TrioASGIHTTPConnection):
     """Quart-Trio's handling of one request, which hands the sending over to the door."""
 
     async def _send_response(self, send: Any, response: Any) -> None:
         if isinstance(response, _DoorResponse):
             await answer_through(response.door, response.door_request, send)
+        elif isinstance(response, _Refusal):
+            await turn_away(response.turned, response.asked_path, send)
         else:
             await super()._send_response(send, response)
 
@@ -96,10 +115,11 @@ def build_app(
     max_body_bytes: int,
     body_seconds: float,
     new_id: Callable[[], str] = new_request_id,
+    own_origin_only: bool = False,
 ) -> QuartTrio:
     """The ASGI application that serves `routes`, and JSON errors everywhere else.
 
-    It needs no lifespan events.
+    It needs no lifespan events. `own_origin_only`: pages of other origins cannot change anything.
     """
     app = _DoorApp(__name__, static_folder=None)
     app.config.update(
@@ -122,13 +142,22 @@ def build_app(
         )
     app.register_error_handler(HTTPException, _answer_http_error)
     limits = BodyLimits(bytes_max=max_body_bytes, seconds_max=body_seconds)
-    guarded = RequestGuard(DoorTable(app.asgi_app, plain, limits))
+    gates = {(route.method, route.path): route.gate for route in routes if route.gate}
+    table: AsgiApp = DoorTable(app.asgi_app, plain, limits, gates)
+    guarded = RequestGuard(OwnOriginOnly(table) if own_origin_only else table)
     app.asgi_app = RequestIds(guarded, new_id)  # type: ignore[method-assign]  # Flask's way to wrap
     return app
 
 
 def _view(route: Route) -> Callable[..., Awaitable[Response]]:
     async def view(**params: str) -> Response:
+        headers, client = joined(request.scope["headers"]), client_of(request.scope)
+        caller = ANYBODY
+        if route.gate is not None:
+            admitted = route.gate.admit(request.method, headers, client)
+            if isinstance(admitted, TurnedAway):
+                return _Refusal(admitted, request.path)
+            caller = admitted
         try:
             body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         except RequestEntityTooLarge:
@@ -140,10 +169,12 @@ def _view(route: Route) -> Callable[..., Awaitable[Response]]:
             DoorRequest(
                 method=request.method,
                 path=request.path,
-                headers=joined(request.scope["headers"]),
+                headers=headers,
                 body=body,
                 params=params,
                 query=request.query_string.decode("latin-1"),
+                client=client,
+                caller=caller,
             ),
         )
 

@@ -8,7 +8,10 @@ from cortexd.domain.secret import Secret
 
 @attrs.frozen(kw_only=True)
 class DataSettings:
-    """[data] in cortexd.toml: where clients chat. Each `bind` is `HOST:PORT`; times in seconds."""
+    """[data] in cortexd.toml: where clients chat. Each `bind` is `HOST:PORT`; times in seconds.
+
+    `key_pepper` `None`: read from, or made in, `STATE/key-pepper`.
+    """
 
     bind: tuple[str, ...] = attrs.field(
         default=("127.0.0.1:4000",), validator=validators.min_len(1)
@@ -19,6 +22,7 @@ class DataSettings:
     keep_alive_seconds: float = attrs.field(default=75.0, validator=validators.gt(0))
     header_seconds: float = attrs.field(default=5.0, validator=validators.gt(0))
     body_seconds: float = attrs.field(default=30.0, validator=validators.gt(0))
+    key_pepper: Secret | None = None
 
 
 @attrs.frozen(kw_only=True)

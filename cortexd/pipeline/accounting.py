@@ -7,12 +7,12 @@ import math
 
 import trio
 
-from cortexd.domain.cache_use import CacheUse
 from cortexd.domain.errors import (
     CortexError,
     DeadlineExceeded,
     NodeStopping,
     NoWorkerAvailable,
+    RateLimited,
     RequestRefused,
     RequestShed,
 )
@@ -23,6 +23,8 @@ from cortexd.pipeline.exchange import ChatService, Exchange
 
 _OUTCOMES: dict[type[CortexError], Outcome] = {
     RequestRefused: Outcome.REFUSED,
+    # It is the client that has gone too far, and not the node that is short of anything.
+    RateLimited: Outcome.REFUSED,
     RequestShed: Outcome.SHED,
     NoWorkerAvailable: Outcome.UNAVAILABLE,
     DeadlineExceeded: Outcome.DEADLINE_EXCEEDED,
@@ -71,7 +73,7 @@ def _is_cancelled() -> bool:
 
 def _ended(exchange: Exchange, outcome: Outcome, started_at: float, now: float) -> ExchangeEnded:
     first, trail = exchange.first_sent_at, exchange.trail
-    usages, is_estimate = _spent(exchange)
+    usages, is_estimate = spent(exchange)
     failures = (attempt.failure for attempt in trail.attempts)
     return ExchangeEnded(
         request_id=exchange.request_id,
@@ -83,17 +85,29 @@ def _ended(exchange: Exchange, outcome: Outcome, started_at: float, now: float) 
         worker=exchange.worker if first is not None else None,
         candidates=trail.explain(),
         attempts=len(trail.attempts),
-        failures=tuple(f"{failure} ({failure.detail})" for failure in failures if failure),
+        failures=tuple(failure.report for failure in failures if failure),
         resumed=len(trail.resumed_from),
         cache=exchange.cache,
         usage=sum_of(usages),
         usage_is_estimate=is_estimate,
+        overhead_s=_overhead_s(exchange, started_at),
+        key_id=exchange.key_id,
+        dead_letter=exchange.dead_letter,
     )
 
 
-def _spent(exchange: Exchange) -> tuple[list[Usage], bool]:
+def _overhead_s(exchange: Exchange, started_at: float) -> float | None:
+    """From here to when the first worker was asked, but for the wait for its slot."""
+    attempts = exchange.trail.attempts
+    if exchange.cache.is_anothers or not attempts:
+        return None
+    # Whoever has taken over a call that another request began has come later than the call.
+    return max(0.0, attempts[0].began_at - attempts[0].queued_s - started_at)
+
+
+def spent(exchange: Exchange) -> tuple[list[Usage], bool]:
     """What the workers have spent on this exchange alone."""
-    if exchange.cache is CacheUse.HIT:
+    if exchange.cache.is_anothers:
         # Whoever was asked was asked for another.
         return [], False
     spent = [attempt for attempt in exchange.trail.attempts if attempt.usage is not None]

@@ -1,4 +1,4 @@
-"""Layer 5: equal requests have one answer, be it kept from before or just being given.
+"""Layer 6: equal requests have one answer, be it kept from before or just being given.
 
 Why here: inside admission, since a hit costs capacity, too; outside routing and failover, since it
 needs no worker, and one upstream call for many must not be tried again by each of them.
@@ -29,19 +29,24 @@ from cortexd.policy.caching import (
     is_storable,
     models_meant,
 )
+from cortexd.policy.degradation import Strategy
 
 KEY_REUSED: Final = "idempotency_key_reused"
 
 
 @attrs.frozen(kw_only=True)
 class CachingParts:
-    """What caching keeps and goes by. All of it outlives every request."""
+    """What caching keeps and goes by. All of it outlives every request.
+
+    `ttl_factor`: for so much longer answers are good that are kept when the node is in need.
+    """
 
     settings: CacheSettings
     cache: AnswerCache
     flights: Flights
     aliases: Mapping[str, tuple[str, ...]]
     chance: random.Random
+    ttl_factor: float = 1.0
 
 
 @attrs.frozen
@@ -77,22 +82,25 @@ class CachingLayer:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer from the cache, with others, or as the first who asks.
 
-        Errors: `RequestRefused` (422) for an idempotency key that stands for another request, and
-        what the inner layers raise.
+        Errors: `RequestRefused` (422) for an idempotency key that stands for another request,
+        `RequestShed` for one who may have a kept answer only, and what the inner layers raise.
         """
         identity = self._identify(exchange) if self._parts.flights.are_open else None
         if identity is None:
-            await self._inner(exchange)
+            await self._ask(exchange)
             return
         if identity.is_named or exchange.wishes.may_read:
-            answer = self._parts.cache.get(identity.key, trio.current_time())
+            now, stale_too = trio.current_time(), Strategy.CACHE_RESPONSES in exchange.strategies
+            answer = self._parts.cache.get(identity.key, now, stale_too=stale_too)
             if answer is not None:
                 identity.check(answer.fingerprint)
-                if not await _replay(answer, exchange):
-                    await self._inner(exchange)
+                if not await _replay(answer, exchange, now):
+                    await self._ask(exchange)
                 return
             if await self._share(identity, exchange):
                 return
+        if exchange.otherwise is not None:
+            raise exchange.otherwise
         exchange.cache = CacheUse.MISS
         flight = Flight(exchange, identity.fingerprint)
 
@@ -100,6 +108,12 @@ class CachingLayer:
             self._keep(identity, whole)
 
         await self._parts.flights.begin(identity.key, flight, self._inner, keep)
+
+    async def _ask(self, exchange: Exchange) -> None:
+        """Have somebody asked, if the exchange may have more than a kept answer."""
+        if exchange.otherwise is not None:
+            raise exchange.otherwise
+        await self._inner(exchange)
 
     def _identify(self, exchange: Exchange) -> _Identity | None:
         """By what to look for the answer; `None` where it is not to be kept."""
@@ -138,22 +152,24 @@ class CachingLayer:
         # One that two workers have pieced together will do for who was waiting, not for everybody.
         if not identity.is_named and (trail.resumed_from or not is_storable(events)):
             return
-        now = trio.current_time()
+        now, parts = trio.current_time(), self._parts
+        in_need = Strategy.CACHE_RESPONSES in flight.exchange.strategies
+        factor = parts.ttl_factor if in_need else 1.0
         answer = cached_answer(
             events,
             worker=trail.worker,
             model=trail.model,
-            expires_at=expiry(now, self._parts.settings, chance=self._parts.chance),
+            expires_at=expiry(now, parts.settings, chance=parts.chance, factor=factor),
             fingerprint=identity.fingerprint,
         )
-        self._parts.cache.put(identity.key, answer, now)
+        parts.cache.put(identity.key, answer, now)
 
 
-async def _replay(answer: CachedAnswer, exchange: Exchange) -> bool:
+async def _replay(answer: CachedAnswer, exchange: Exchange, now: float) -> bool:
     """Give the answer again; false if this door has no words for what another one took."""
-    exchange.cache = CacheUse.HIT
+    exchange.cache = CacheUse.HIT if answer.expires_at > now else CacheUse.STALE
     exchange.trail.worker, exchange.trail.model = answer.worker, answer.model
-    exchange.first_sent_at = trio.current_time()
+    exchange.first_sent_at = now
     try:
         for batch in answer.batches():
             await exchange.downstream.send(batch)

@@ -10,11 +10,23 @@ from cortexd.domain.answer import Batch
 from cortexd.domain.attempt import Attempt, CandidateNote, Skipped
 from cortexd.domain.cache_use import CacheUse
 from cortexd.domain.chat import ChatRequest
-from cortexd.domain.ids import FIRST_KEY, NOBODY, KeyIndex, RequestId, Tenant, WorkerName
+from cortexd.domain.client_key import ClientKeyId
+from cortexd.domain.criticality import Criticality
+from cortexd.domain.errors import RequestShed
+from cortexd.domain.ids import (
+    FIRST_KEY,
+    NOBODY,
+    DeadLetterId,
+    KeyIndex,
+    RequestId,
+    Tenant,
+    WorkerName,
+)
 from cortexd.domain.outcome import Outcome
 from cortexd.domain.request import ModelRequest
-from cortexd.policy.admission import Criticality
+from cortexd.policy.degradation import DegradationLevel, Strategy
 from cortexd.policy.explanation import explain
+from cortexd.policy.rate_limit import Allowance
 from cortexd.ports import Downstream
 
 
@@ -81,25 +93,49 @@ UNREAD: Final = ChatRequest(model=None, messages=())
 """Stands for the request as long as nobody has read it."""
 
 
+@attrs.frozen
+class Original:
+    """The request as the client has sent it, for another try some day.
+
+    `is_retry`: it is that other try, and so is not kept again.
+    """
+
+    path: str
+    body: bytes
+    is_retry: bool = False
+
+
 @attrs.define(kw_only=True, eq=False)
 class Exchange:
     """Made by a door, filled in by the pipeline, gone with the request.
 
     `read` sets `request` and `downstream`, where the door has not done that already.
+    `key_id`: the key that the client has shown, and `allowance`: what it may spend.
     `timeout_s`: what the client allows for all of it. `first_sent_at`: when the first batch of the
-    answer went downstream, on the monotonic clock. `choice` and `key`: who is to be asked, with
-    which of its API keys; set by failover, as is `upstream_request`: what it is to be asked, where
-    that is not the request itself but the rest of an answer.
+    answer went downstream, on the monotonic clock. `body_bytes`: how much there is to be read.
+    `level` and `strategies`: how low the node had fallen when the exchange was let in, and what is
+    done about it. `haste`: by what the time limits of workers are multiplied for that. `otherwise`:
+    the exchange may have an answer out of the cache, or else this is its end. `choice` and `key`:
+    who is to be asked, with which of its API keys; set by failover, as is `upstream_request`: what
+    it is to be asked, where that is not the request itself but the rest of an answer.
     """
 
     request_id: RequestId
     door: str
+    original: Original | None = None
     read: "Callable[[Exchange], Awaitable[None]] | None" = None
     request: ModelRequest = UNREAD
     downstream: Downstream = attrs.Factory(_Nowhere)
     tenant: Tenant = NOBODY
     criticality: Criticality = Criticality.NORMAL
+    key_id: ClientKeyId | None = None
+    allowance: Allowance | None = None
     timeout_s: float | None = None
+    body_bytes: int = 0
+    level: DegradationLevel = DegradationLevel.HEALTHY
+    strategies: frozenset[Strategy] = frozenset()
+    haste: float = 1.0
+    otherwise: RequestShed | None = None
     wishes: CacheWishes = CacheWishes()
     cache: CacheUse = CacheUse.BYPASS
     trail: Trail = attrs.Factory(Trail)
@@ -108,6 +144,7 @@ class Exchange:
     upstream_request: ModelRequest | None = None
     first_sent_at: float | None = None
     outcome: Outcome | None = None
+    dead_letter: DeadLetterId | None = None
 
     @property
     def worker(self) -> WorkerName | None:

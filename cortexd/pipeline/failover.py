@@ -1,4 +1,4 @@
-"""Layer 7: the next worker, or the next key, or the same worker after a while, when one fails.
+"""Layer 8: the next worker, or the next key, or the same worker after a while, when one fails.
 
 As long as the client has seen nothing, that is as if nothing had happened; once it has, another
 worker carries the answer on where it broke off, if it is of the kind that can be.
@@ -7,21 +7,25 @@ Why here: the only place where a request is tried again, so that attempts never 
 """
 
 import random
+from collections.abc import Collection
 
 import trio
 
 from cortexd.actors.circuit_breakers import breaker_changed
 from cortexd.domain.attempt import Attempt, Skipped
 from cortexd.domain.errors import CortexError, NoWorkerAvailable, WorkerFailed
-from cortexd.domain.events import Emit, KeyChanged
+from cortexd.domain.events import AttemptEnded, Emit, KeyChanged
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import KeyIndex, WorkerName
+from cortexd.domain.secret import Secret
 from cortexd.pipeline.exchange import ChatService, Choice, Exchange
 from cortexd.pipeline.relay import Relay
 from cortexd.policy.circuit_breaker import BreakerChange, CircuitBreaker, Permit
 from cortexd.policy.failover import Ask, GiveUp, Itinerary, Pause, Prospect
 from cortexd.policy.key_health import GATE_S_MAX, KeyChange, KeyRing
 from cortexd.policy.retry_budget import RetrySettings
+from cortexd.policy.standing import Standing
+from cortexd.wire.client_words import client_words
 
 RATE_LIMIT_S_DEFAULT = 2.0
 """How long a key rests whose provider says that it is limited, but not for how long."""
@@ -111,7 +115,7 @@ class FailoverLayer:
         try:
             await self._inner(exchange)
         except WorkerFailed as failure:
-            attempt.failure = failure.without(worker.settings.api_keys)
+            attempt.failure = _presentable(failure, exchange, worker.settings.api_keys)
         else:
             attempt.is_answered = attempt.first_token_s is not None
         finally:
@@ -124,7 +128,9 @@ class FailoverLayer:
                     traffic.budget.deposit(now)
                 if attempt.first_token_s is not None:
                     attempt.usage, attempt.usage_is_estimate = relay.take_usage()
+            self._emit(_ended(attempt, now))
             if attempt.is_answered or attempt.failure is not None:
+                _book(traffic.standing, attempt, now)
                 self._tell(worker.name, _judge(traffic.breaker, permit, attempt, now))
                 self._tell(worker.name, _judge_key(traffic.keys, attempt, now))
             else:
@@ -148,8 +154,40 @@ class FailoverLayer:
                 )
 
 
+def _presentable(
+    failure: WorkerFailed, exchange: Exchange, keys: Collection[Secret]
+) -> WorkerFailed:
+    """The failure without what it quotes of the key and the request: logs are to show neither."""
+    if failure.kind is FailureKind.BUSY:
+        # Our own words, and there may be many of them at a time.
+        return failure
+    original = exchange.original
+    words = "" if original is None else client_words(original.body)
+    return failure.without(keys).without_words_of(words)
+
+
 def _prospect(choice: Choice) -> Prospect:
     return Prospect(choice.worker.traffic, choice.forced, choice.worker.info.context_tokens)
+
+
+def _ended(attempt: Attempt, now: float) -> AttemptEnded:
+    failure = attempt.failure
+    return AttemptEnded(
+        worker=attempt.worker,
+        failure=None if failure is None else failure.kind,
+        is_answered=attempt.is_answered,
+        queued_s=attempt.queued_s,
+        first_token_s=attempt.first_token_s,
+        duration_s=now - attempt.began_at,
+        usage=attempt.usage,
+    )
+
+
+def _book(standing: Standing, attempt: Attempt, now: float) -> None:
+    if attempt.failure is None:
+        standing.answered(now)
+    else:
+        standing.failed(now, attempt.failure.kind)
 
 
 def _judge(

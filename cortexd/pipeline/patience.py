@@ -26,19 +26,22 @@ moved every few seconds.
 
 
 class Patience:
-    """The timer of one attempt; its `scope` is cancelled when time is up."""
+    """The timer of one attempt; its `scope` is cancelled when time is up.
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    `haste`: by what the limits for the first token and for the whole are multiplied.
+    """
+
+    def __init__(self, settings: WorkerSettings, haste: float = 1.0) -> None:
         now = trio.current_time()
-        self._ends_at = now + settings.total_seconds
+        total_s = haste * settings.total_seconds
+        first_token_s = haste * settings.first_token_seconds
+        self._ends_at = now + total_s
         self._idle_s = settings.idle_seconds
         self._coarse_s = COARSE_S if settings.idle_seconds >= CLIENT_S_MAX else 0.0
         self._idle_text = f"next token (limit {settings.idle_seconds:g} s)"
-        self._total_text = f"end of the answer (limit {settings.total_seconds:g} s)"
-        self._waiting_for = f"first token (limit {settings.first_token_seconds:g} s)"
-        self.scope = trio.CancelScope(
-            deadline=min(self._ends_at, now + settings.first_token_seconds)
-        )
+        self._total_text = f"end of the answer (limit {total_s:g} s)"
+        self._waiting_for = f"first token (limit {first_token_s:g} s)"
+        self.scope = trio.CancelScope(deadline=min(self._ends_at, now + first_token_s))
 
     def pause(self, events: Batch) -> None:
         """The worker has delivered; now `events` are written to the client."""

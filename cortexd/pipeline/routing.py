@@ -1,4 +1,4 @@
-"""Layer 6: the model's name becomes an ordered list of workers to try.
+"""Layer 7: the model's name becomes an ordered list of workers to try.
 
 Why here: outside failover, because which workers could serve is settled before the first of them is
 asked; inside caching, which needs no worker at all.
@@ -22,6 +22,7 @@ from cortexd.domain.request import ModelRequest
 from cortexd.domain.worker import WorkerStatus
 from cortexd.pipeline.exchange import ChatService, Choice, Exchange
 from cortexd.policy.capabilities import Tiers, able
+from cortexd.policy.degradation import Strategy
 from cortexd.policy.load_balancing import Load, order
 from cortexd.policy.obstacles import Obstacle, out_of_reach
 from cortexd.policy.routing import ANY_MODEL, Serves, resolve
@@ -69,6 +70,7 @@ class RoutingLayer:
             directory = self._directory = _Directory(self._parts.view.value)
         tiers, unable = self._tiers(request, directory)
         now, turn = trio.current_time(), next(self._turns)
+        fast_first = Strategy.PREFER_FAST_WORKERS in exchange.strategies
         choices: list[Choice] = []
         obstacles: dict[PoolMember, Obstacle] = {}
         for tier in tiers:
@@ -81,9 +83,8 @@ class RoutingLayer:
                 else:
                     obstacles[member] = obstacle
             models = {candidate.worker: candidate.model for candidate in tier}
-            choices += [
-                Choice(member.worker, models[member.name]) for member in self._order(free, turn)
-            ]
+            ordered = self._order(free, turn, fast_first=fast_first)
+            choices += [Choice(member.worker, models[member.name]) for member in ordered]
         trail.skipped = [
             *(Skipped(each.name, what.value) for each, what in obstacles.items()),
             *(Skipped(name, "unable") for name in unable),
@@ -107,7 +108,7 @@ class RoutingLayer:
         serving = dict.fromkeys(one.worker for tier in tiers for one in tier)
         return left, [name for name in serving if name not in able_ones]
 
-    def _order(self, members: list[PoolMember], turn: int) -> list[PoolMember]:
+    def _order(self, members: list[PoolMember], turn: int, *, fast_first: bool) -> list[PoolMember]:
         if len(members) <= 1:
             return members
         now, strategy = trio.current_time(), self._directory.view.strategy
@@ -116,7 +117,9 @@ class RoutingLayer:
         for status in (WorkerStatus.AVAILABLE, WorkerStatus.UNKNOWN):
             equals = {each.name: each for each in members if each.health.status is status}
             loads = [self._load(each, now) for each in equals.values()]
-            names = order(strategy, loads, turn=turn, chance=self._parts.chance)
+            names = order(
+                strategy, loads, turn=turn, chance=self._parts.chance, fast_first=fast_first
+            )
             ordered += [equals[name] for name in names]
         return ordered
 

@@ -1,4 +1,4 @@
-"""Layer 8, innermost: one attempt at one worker.
+"""Layer 9, innermost: one attempt at one worker.
 
 Why here: what it does (a slot, a stream, its timers) belongs to a single attempt and must be given
 back before the next one begins.
@@ -40,7 +40,8 @@ class WorkerCall:
         deadline = trio.current_effective_deadline()
         async with choice.worker.slots.lease(exchange.tenant, deadline=deadline):
             # The wait in our own queue says nothing about the worker.
-            exchange.trail.attempts[-1].began_at = trio.current_time()
+            attempt, now = exchange.trail.attempts[-1], trio.current_time()
+            attempt.queued_s, attempt.began_at = now - attempt.began_at, now
             await self._attempt(exchange, choice, request)
 
     async def _attempt(self, exchange: Exchange, choice: Choice, request: ModelRequest) -> None:
@@ -50,13 +51,13 @@ class WorkerCall:
                 await self._chat(exchange, choice, request)
             case EmbeddingRequest():
                 embedded, usage = await _in_time(
-                    choice, partial(provider.embed, request, model=model, key=key)
+                    exchange, choice, partial(provider.embed, request, model=model, key=key)
                 )
                 _check_vectors(choice, request, embedded)
                 await self._pass_on(exchange, (embedded, Finished(FinishReason.STOP, usage)))
             case TokenCountRequest(chat):
                 told = await _in_time(
-                    choice, partial(provider.count_tokens, chat, model=model, key=key)
+                    exchange, choice, partial(provider.count_tokens, chat, model=model, key=key)
                 )
                 counted = InputCounted(
                     estimate_input_tokens(chat) if told is None else told, is_estimate=told is None
@@ -64,7 +65,7 @@ class WorkerCall:
                 await self._pass_on(exchange, (counted, Finished(FinishReason.STOP)))
 
     async def _chat(self, exchange: Exchange, choice: Choice, request: ChatRequest) -> None:
-        patience = Patience(choice.worker.settings)
+        patience = Patience(choice.worker.settings, exchange.haste)
         with patience.scope:
             async with choice.worker.provider.open_chat(
                 request, model=choice.model, key=exchange.key
@@ -93,9 +94,9 @@ def _note_first_token(exchange: Exchange, attempt: Attempt) -> None:
         exchange.choice.worker.traffic.pace.started(now, attempt.first_token_s)
 
 
-async def _in_time(choice: Choice, ask: Callable[[], Awaitable[T]]) -> T:
+async def _in_time(exchange: Exchange, choice: Choice, ask: Callable[[], Awaitable[T]]) -> T:
     """What the worker answers, in one piece, within its limit for a first token."""
-    limit_s = choice.worker.settings.first_token_seconds
+    limit_s = exchange.haste * choice.worker.settings.first_token_seconds
     with trio.move_on_after(limit_s):
         return await ask()
     raise _timed_out(choice, f"answer (limit {limit_s:g} s)")

@@ -2,22 +2,14 @@
 
 import zlib
 from collections.abc import Mapping
-from enum import Enum, unique
 from typing import Final
 
+from cortexd.domain.criticality import Criticality
 from cortexd.domain.ids import Tenant
 from cortexd.policy.degradation import DegradationLevel
 
 WINDOW_S: Final = 10.0
 """For so long a tenant is in or out: by chance anew for each request, all would be half served."""
-
-
-@unique
-class Criticality(Enum):
-    """A property of the client's key, never of a bare header."""
-
-    PREMIUM = "premium"
-    NORMAL = "normal"
 
 
 _SHARES: Final[Mapping[DegradationLevel, Mapping[Criticality, float]]] = {

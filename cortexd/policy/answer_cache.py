@@ -71,6 +71,7 @@ def cached_answer(
 class AnswerCacheStatistics:
     """How the cache stands, for operators. The rest are counts since the start.
 
+    `stale`: of the hits, those that had expired.
     `shared`: of the misses, those that found an equal request in progress and had its answer.
     `expired`: answers that became too old; `evictions`: that had to make room before they did.
     """
@@ -79,31 +80,44 @@ class AnswerCacheStatistics:
     size_bytes: int
     hits: int
     misses: int
+    stale: int
     shared: int
     evictions: int
     expired: int
 
 
 class AnswerCache:
-    """The answers by key. `now` is in monotonic seconds."""
+    """The answers by key. `now` is in monotonic seconds.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._entry_bytes_max = min(ENTRY_BYTES_MAX, max_bytes // SHARE_MAX)
+    `stale_s`: for so long those that have expired are kept, as long as there is room, for times
+    when an old answer is better than none.
+    """
+
+    def __init__(self, max_bytes: int, *, stale_s: float = 0.0) -> None:
+        self._stale_s = stale_s
+        self._set_limits(max_bytes)
         # The one that was used last stands last.
         self._answers: OrderedDict[bytes, CachedAnswer] = OrderedDict()
         # A heap. What it says of an answer that is gone, or was replaced, is stale.
         self._expiries: list[tuple[float, bytes]] = []
         self._size_bytes = 0
-        self._hits = self._misses = self._shared = self._evictions = self._expired = 0
+        self._hits = self._misses = self._stale = self._shared = self._evictions = self._expired = 0
 
-    def get(self, key: bytes, now: float) -> CachedAnswer | None:
-        """The answer kept by this key, if it is still good."""
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, key: bytes, now: float, *, stale_too: bool = False) -> CachedAnswer | None:
+        """The answer kept by this key, if it is still good; `stale_too`: or was not long ago."""
         answer = self._answers.get(key)
         if answer is not None and answer.expires_at <= now:
-            self._remove(key)
-            self._expired += 1
-            answer = None
+            if answer.expires_at + self._stale_s <= now:
+                self._remove(key)
+                self._expired += 1
+                answer = None
+            elif stale_too:
+                self._stale += 1
+            else:
+                answer = None
         if answer is None:
             self._misses += 1
             return None
@@ -120,11 +134,7 @@ class AnswerCache:
         self._answers[key] = answer
         self._size_bytes += answer.size_bytes
         heapq.heappush(self._expiries, (answer.expires_at, key))
-        if self._size_bytes > self._max_bytes:
-            self._drop_expired(now)
-        while self._size_bytes > self._max_bytes:
-            self._remove(next(iter(self._answers)))
-            self._evictions += 1
+        self._make_room(now)
         if len(self._expiries) > 2 * len(self._answers) + _STALE_EXPIRIES_MAX:
             self._expiries = [(kept.expires_at, key) for key, kept in self._answers.items()]
             heapq.heapify(self._expiries)
@@ -133,6 +143,24 @@ class AnswerCache:
         """Note that a miss has had the answer of an equal request in progress."""
         self._shared += 1
 
+    def resize(self, max_bytes: int, now: float) -> None:
+        """Take up more or less memory from now on; what is too much goes at once."""
+        self._set_limits(max_bytes)
+        self._make_room(now)
+
+    def purge(self) -> int:
+        """Forget all answers, and say how many there were. The counts since the start stay."""
+        count = len(self._answers)
+        self._answers.clear()
+        self._expiries.clear()
+        self._size_bytes = 0
+        return count
+
+    @property
+    def max_bytes(self) -> int:
+        """How much memory the answers may take, about."""
+        return self._max_bytes
+
     def statistics(self) -> AnswerCacheStatistics:
         """How it stands. Answers that have expired and were not looked for since still count."""
         return AnswerCacheStatistics(
@@ -140,10 +168,22 @@ class AnswerCache:
             size_bytes=self._size_bytes,
             hits=self._hits,
             misses=self._misses,
+            stale=self._stale,
             shared=self._shared,
             evictions=self._evictions,
             expired=self._expired,
         )
+
+    def _set_limits(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entry_bytes_max = min(ENTRY_BYTES_MAX, max_bytes // SHARE_MAX)
+
+    def _make_room(self, now: float) -> None:
+        if self._size_bytes > self._max_bytes:
+            self._drop_expired(now)
+        while self._size_bytes > self._max_bytes:
+            self._remove(next(iter(self._answers)))
+            self._evictions += 1
 
     def _drop_expired(self, now: float) -> None:
         while self._expiries and self._expiries[0][0] <= now:

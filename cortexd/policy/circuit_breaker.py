@@ -86,6 +86,7 @@ class CircuitBreaker:
 
     def __init__(self, settings: BreakerSettings, *, chance: random.Random) -> None:
         self._settings = settings
+        self._chance = chance
         self._window = CallWindow(settings.window_seconds)
         self._history = BreakerHistory()
         self._state = BreakerState.CLOSED
@@ -202,6 +203,22 @@ class CircuitBreaker:
             return self._move(Trigger.RESET, now)
         self._forget_counts()
         return None
+
+    def configure(self, settings: BreakerSettings, now: float) -> BreakerChange | None:
+        """Go by other settings from now on; a rest that has begun keeps its length.
+
+        The state stays, but one that is switched off is closed. Other seconds to count over are
+        begun without counts.
+        """
+        if settings == self._settings:
+            return None
+        if settings.window_seconds != self._settings.window_seconds:
+            self._window = CallWindow(settings.window_seconds)
+        self._settings = settings
+        self._rests = RestSeries(
+            first_s=settings.open_seconds, last_s=settings.open_seconds_max, chance=self._chance
+        )
+        return None if settings.enabled else self.reset(now)
 
     def failure_rate(self, now: float) -> float | None:
         """The share of failures in the window; `None` while it has fewer than `min_calls` calls."""

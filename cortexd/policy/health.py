@@ -1,11 +1,12 @@
 """What a series of probe results says about a worker, and what the workers say about the node."""
 
-from collections.abc import Collection
 from enum import Enum, unique
 
 import attrs
 from attrs import validators
 
+from cortexd.domain.failure import FailureKind
+from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerHealth, WorkerStatus
 
 
@@ -25,10 +26,15 @@ class HealthSettings:
 
 @attrs.frozen
 class Probe:
-    """The result of one health check: the models served, or why it failed."""
+    """The result of one health check: the models served, or why it failed, and of what kind.
+
+    `duration_s`: how long it took.
+    """
 
     models: tuple[str, ...] = ()
     failure: str | None = None
+    kind: FailureKind | None = None
+    duration_s: float = 0.0
 
 
 def judge(
@@ -53,6 +59,9 @@ def judge(
     return WorkerHealth(
         status=status,
         reason=(probe.failure or health.reason) if status is WorkerStatus.UNAVAILABLE else None,
+        failure=(probe.kind if not good else health.failure)
+        if status is WorkerStatus.UNAVAILABLE
+        else None,
         models=probe.models if good else health.models,
         checked_at=now,
         bad_in_a_row=bad_in_a_row,
@@ -71,6 +80,7 @@ class NodeStatus(Enum):
     """How the node is doing; the last two mean that it cannot serve."""
 
     HEALTHY = "healthy"
+    WARNING = "warning"
     DEGRADED = "degraded"
     CRITICAL = "critical"
     NO_WORKERS = "no_workers"
@@ -78,14 +88,49 @@ class NodeStatus(Enum):
     @property
     def can_serve(self) -> bool:
         """Whether a chat can be answered at all."""
-        return self in {NodeStatus.HEALTHY, NodeStatus.DEGRADED}
+        return self not in {NodeStatus.CRITICAL, NodeStatus.NO_WORKERS}
 
 
-def node_status(workers: Collection[WorkerStatus]) -> NodeStatus:
-    """Degraded: fewer than half of the workers are available. Critical: none is."""
+def node_status(*, available: int, workers: int, warns: bool = False) -> NodeStatus:
+    """Degraded: fewer than half of the workers are available. Critical: none is.
+
+    `warns`: something else asks for an operator's attention.
+    """
     if not workers:
         return NodeStatus.NO_WORKERS
-    available = sum(status is WorkerStatus.AVAILABLE for status in workers)
-    if available == 0:
+    if not available:
         return NodeStatus.CRITICAL
-    return NodeStatus.DEGRADED if available * 2 < len(workers) else NodeStatus.HEALTHY
+    if available * 2 < workers:
+        return NodeStatus.DEGRADED
+    return NodeStatus.WARNING if warns else NodeStatus.HEALTHY
+
+
+@attrs.frozen(kw_only=True)
+class HealthCheck:
+    """One health check and what it has shown. `at` is in monotonic seconds.
+
+    `status`: the verdict on the worker after it; `available` of `workers` had a good one then.
+    """
+
+    at: float
+    worker: WorkerName
+    failure: str | None
+    duration_s: float
+    status: WorkerStatus
+    available: int
+    workers: int
+
+
+@unique
+class WorkerState(Enum):
+    """How a worker is doing, all told: what its health checks say, its failures, and its slots."""
+
+    AVAILABLE = "available"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it is known to be well; one that is busy has a queue."""
+        return self in {WorkerState.AVAILABLE, WorkerState.BUSY}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum, unique
+from typing import Final
 
 from cortexd.domain.errors import NoWorkerAvailable
 from cortexd.domain.failure import FailureKind
@@ -24,6 +25,16 @@ class Obstacle(Enum):
         """Whether it is known when it will have gone."""
         return self in {Obstacle.BREAKER_OPEN, Obstacle.RATE_LIMITED}
 
+
+LASTING: Final = frozenset(
+    {
+        Obstacle.DEACTIVATED,
+        Obstacle.UNHEALTHY,
+        Obstacle.BREAKER_OPEN,
+        Obstacle.NO_HEALTHY_KEY,
+    }
+)
+"""What makes a worker unavailable; a rate limit only makes it wait for a moment."""
 
 _KEYS = {Obstacle.RATE_LIMITED, Obstacle.NO_HEALTHY_KEY}
 

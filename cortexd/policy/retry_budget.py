@@ -44,11 +44,15 @@ class RetryBudget:
     """
 
     def __init__(self, settings: RetrySettings) -> None:
-        self._ratio = settings.budget_ratio
-        self._floor = settings.budget_floor_per_second * WINDOW_S
+        self.configure(settings)
         self._seconds: deque[_Second] = deque()
         self._requests = 0
         self._retries = 0
+
+    def configure(self, settings: RetrySettings) -> None:
+        """Go by other settings from now on; what was counted stays."""
+        self._ratio = settings.budget_ratio
+        self._floor = settings.budget_floor_per_second * WINDOW_S
 
     def deposit(self, now: float) -> None:
         """A request is being sent."""

@@ -8,11 +8,12 @@ from cortexd.policy.circuit_breaker import BreakerSettings, CircuitBreaker
 from cortexd.policy.key_health import KeyRing
 from cortexd.policy.pace import Pace
 from cortexd.policy.retry_budget import RetryBudget, RetrySettings
+from cortexd.policy.standing import Standing
 
 
 @attrs.frozen(eq=False)
 class Traffic:
-    """Four accounts of the same worker. They outlive every actor, and whoever attempts keeps them.
+    """Five accounts of the same worker. They outlive every actor, and whoever attempts keeps them.
 
     Keeping them by message would make the judgement on a worker as late as the mailbox is long.
     """
@@ -21,6 +22,7 @@ class Traffic:
     keys: KeyRing
     budget: RetryBudget
     pace: Pace
+    standing: Standing
 
     def ready_at(self, now: float) -> float | None:
         """When the worker may be asked; `None` if nobody can tell."""
@@ -37,4 +39,5 @@ def new_traffic(
         keys=KeyRing(max(1, keys)),
         budget=RetryBudget(retry),
         pace=Pace(),
+        standing=Standing(),
     )

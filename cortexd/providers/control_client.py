@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, TypeAlias, cast
 
+import attrs
 import httpx
 import trio
 
@@ -17,7 +18,7 @@ from cortexd.domain.errors import WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.providers.transport.client import DOCUMENT_BYTES_MAX
 from cortexd.providers.transport.endpoint import Endpoint
-from cortexd.providers.transport.reasons import reason
+from cortexd.providers.transport.reasons import is_untrusted, reason
 from cortexd.providers.transport.refusal import (
     ERROR_BODY_BYTES_MAX,
     ERROR_BODY_S_MAX,
@@ -98,7 +99,11 @@ class ControlClient:
                 await response.read_into(document, ERROR_BODY_BYTES_MAX)
             body = bytes(document[:ERROR_BODY_BYTES_MAX])
             answer = FailedAnswer(response.status, response.headers, body)
-            raise refusal(self._endpoint.worker, answer, self._decode_error)
+            failure = refusal(self._endpoint.worker, answer, self._decode_error)
+            # Why the worker is out is told to whoever may add one, and what stands there may be any
+            # page of a network that is not theirs to read. So nothing of it is quoted.
+            told = f"{failure.kind.value.words} (status {response.status})"
+            raise attrs.evolve(failure, detail=told, told=None)
         encoding = response.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             raise self._bad_document(f"GET {path} brought a document encoded as {encoding[:40]!r}")
@@ -152,8 +157,8 @@ def _failures_of(endpoint: Endpoint, lost: FailureKind) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
-        detail = f"no connection: {reason(exc)}"
-        raise endpoint.failed(FailureKind.UNREACHABLE, detail) from exc
+        kind = FailureKind.UNTRUSTED if is_untrusted(exc) else FailureKind.UNREACHABLE
+        raise endpoint.failed(kind, f"no connection: {reason(exc)}") from exc
     except httpx.NetworkError as exc:
         raise endpoint.failed(lost, f"connection lost: {reason(exc)}") from exc
     except httpx.LocalProtocolError:

@@ -7,26 +7,57 @@ from importlib import metadata
 
 import attrs
 
+from cortexd.actors.alert_manager import Alerts
+from cortexd.actors.health_monitor import HealthHistory
 from cortexd.actors.published import Published
 from cortexd.actors.roster import HiringTerms, Roster
 from cortexd.actors.worker_pool import HealthBoard, PoolView, pool_view
+from cortexd.config.masked import masked
 from cortexd.config.schema import Config
 from cortexd.domain.events import Emit
+from cortexd.domain.ids import WorkerName
+from cortexd.http.admin.alerts import AlertOperations
+from cortexd.http.admin.cache import CacheAdmin
+from cortexd.http.admin.configuration import ConfigurationAdmin
+from cortexd.http.admin.degradation import DegradationAdmin
 from cortexd.http.admin.documents import AdminDocuments
+from cortexd.http.admin.health import HealthAdmin
 from cortexd.http.admin.routes import AdminParts
-from cortexd.http.data_routes import DoorParts
+from cortexd.http.admin.workers import WorkersAdmin
+from cortexd.http.data_routes import DoorParts, model_doors
 from cortexd.http.probes import NodeProbes
+from cortexd.observability.audit_log import FILE_NAME as AUDIT_LOG
+from cortexd.observability.audit_log import AuditLog
+from cortexd.observability.event_feed import EventFeed
 from cortexd.observability.event_sinks import EventSinks
+from cortexd.observability.recent_exchanges import RecentExchanges
 from cortexd.pipeline.build import PipelineParts, build_pipeline
 from cortexd.pipeline.caching import CachingParts
 from cortexd.pipeline.deadline import Cutoff
+from cortexd.pipeline.exchange import ChatService
 from cortexd.pipeline.flights import Flights
+from cortexd.pipeline.live_service import LiveService
 from cortexd.pipeline.routing import RoutingParts
+from cortexd.policy.alert_states import has_warnings
 from cortexd.policy.answer_cache import AnswerCache
-from cortexd.policy.degradation import DegradationLevel
+from cortexd.policy.degradation_state import DegradationState
+from cortexd.runtime.alerts import NodeAlerts, node_alerts
+from cortexd.runtime.client_keys import NodeClientKeys, node_client_keys
+from cortexd.runtime.dead_letters import NodeDeadLetters, node_dead_letters
 from cortexd.runtime.drain import Drain
+from cortexd.runtime.gauges import Gauges, processes
+from cortexd.runtime.live_settings import LiveAliases, LiveParts, live_settings
+from cortexd.runtime.loop_lag import LoopLag
+from cortexd.runtime.metrics import Measuring, counters, measuring
+from cortexd.runtime.pressure import PressureGauge
+from cortexd.runtime.readings import NodeReader, ReadingParts
+from cortexd.runtime.recruiting import recruiting
+from cortexd.runtime.reload import Reloader, ReloadParts
+from cortexd.runtime.service_manager import ServiceManager
+from cortexd.runtime.supervision_feed import SUPERVISION_KINDS
 from cortexd.runtime.surroundings import Surroundings
-from cortexd.runtime.workers import hire
+from cortexd.runtime.workers import hire, recruit
+from cortexd.storage.database import Database
 from supervisor_tree import Service, Tree
 
 RETRY_AFTER_S_MAX = 10.0
@@ -38,91 +69,242 @@ class Application:
     """What the supervision tree runs, but for the doors. All of it outlives every actor."""
 
     config: Config
+    manager: ServiceManager
+    alerts: NodeAlerts
+    measuring: Measuring
+    feed: EventFeed
     chance: random.Random
     emit: Emit
+    live: Published[Config]
     roster: Roster
+    leaving: Roster
     board: HealthBoard
     view: Published[PoolView]
+    checks: HealthHistory
     tree: Published[Tree | None]
     drain: Drain
     cutoff: Cutoff
     cache: AnswerCache
     flights: Flights
+    databases: tuple[Database, ...]
+    dead_letters: NodeDeadLetters
+    client_keys: NodeClientKeys
+    degradation: Published[DegradationState]
+    lag: LoopLag
+    gauge: PressureGauge
     engines: Mapping[str, Callable[[], Service]]
     doors: DoorParts
+    reloader: Reloader
     admin: AdminParts
 
 
 def build_application(config: Config, around: Surroundings) -> Application:
     """Make all parts and tie them together. Nothing runs yet."""
     chance = around.chance
-    emit = EventSinks((around.emit,)).emit
+    feed = EventFeed(around.wall_clock, more_kinds=SUPERVISION_KINDS)
+    recent, counted = RecentExchanges(around.wall_clock), counters(config)
+    emit = EventSinks((around.emit, feed.observe, recent.observe, *counted.sinks)).emit
+    live = Published(config)
     terms = HiringTerms(breaker=config.breaker, retry=config.retry, chance=chance)
     staff = hire(config, terms, around.adapters)
     roster: Roster = Published(staff.workers)
+    leaving: Roster = Published(())
     board: HealthBoard = Published({})
+    checks: HealthHistory = Published(())
     view = Published(pool_view(roster, board, config.pool.strategy))
     tree: Published[Tree | None] = Published(None)
     drain, cutoff = Drain(), Cutoff()
-    cache, flights = AnswerCache(config.cache.max_bytes), Flights()
+    flights = Flights()
+    cache = AnswerCache(config.cache.max_bytes, stale_s=config.degradation.stale_seconds)
+    dead_letters = node_dead_letters(config, around, emit)
+    client_keys = node_client_keys(live, around, emit)
+    databases = (dead_letters.database, client_keys.database)
+    degradation = Published(DegradationState())
+    alerts: Alerts = Published({})
+    lag = LoopLag()
+    gauge = PressureGauge(
+        config.degradation,
+        lag,
+        lambda: cutoff.in_flight,
+        connections_max=config.data.max_connections,
+    )
     probes = NodeProbes(
         view=view,
         uptime_s=partial(_elapsed, around.clock, around.clock()),
         is_draining=drain.ordered.is_set,
         wall_clock=around.wall_clock,
+        degradation=degradation,
+        pressure=gauge.pressure,
+        pressure_max=config.degradation.pressure_critical,
+        loop_still_s=lag.still_s,
+        dead_letters=lambda: dead_letters.stats.value.waiting,
+        has_warnings=lambda: has_warnings(alerts.value),
     )
-    pipeline = build_pipeline(
-        PipelineParts(
-            emit=emit,
-            chance=chance,
-            cutoff=cutoff,
-            level=Published(DegradationLevel.HEALTHY),
-            caching=CachingParts(
-                settings=config.cache,
-                cache=cache,
-                flights=flights,
-                aliases=config.routing.aliases,
+
+    def pipeline_of(config: Config) -> ChatService:
+        return build_pipeline(
+            PipelineParts(
+                emit=emit,
                 chance=chance,
-            ),
-            routing=RoutingParts(
-                view=view,
-                aliases=config.routing.aliases,
-                retry_after_s=min(config.health.interval_seconds, RETRY_AFTER_S_MAX),
-                strain_max=config.retry.budget_ratio,
-                chance=chance,
-            ),
-            retry=config.retry,
+                cutoff=cutoff,
+                degradation=degradation,
+                austerity=config.degradation,
+                caching=CachingParts(
+                    settings=config.cache,
+                    cache=cache,
+                    flights=flights,
+                    aliases=config.routing.aliases,
+                    chance=chance,
+                    ttl_factor=config.degradation.cache_ttl_factor,
+                ),
+                routing=RoutingParts(
+                    view=view,
+                    aliases=config.routing.aliases,
+                    retry_after_s=min(config.health.interval_seconds, RETRY_AFTER_S_MAX),
+                    strain_max=config.retry.budget_ratio,
+                    chance=chance,
+                ),
+                retry=config.retry,
+                dead_letters=dead_letters.parts(config, chance, emit),
+            )
         )
-    )
+
+    pipeline = LiveService(pipeline_of(config))
     doors = DoorParts(
         service=pipeline,
-        aliases=config.routing.aliases,
+        aliases=LiveAliases(live),
         probes=probes,
         new_id=around.new_id,
         wall_clock=around.wall_clock,
         clock=around.clock,
         version=metadata.version("cortexd"),
     )
+
+    def is_configured(name: WorkerName) -> bool:
+        return any(worker.name == name for worker in live.value.workers)
+
+    recruits = recruiting(live, around.environ, around.adapters, chance, around.known)
+    reloader = Reloader(
+        ReloadParts(
+            read=around.read_config,
+            live=live,
+            roster=roster,
+            recruit=lambda settings, terms: recruit(settings, terms, around.adapters, chance),
+            reloadables=live_settings(
+                LiveParts(roster=roster, cache=cache, pipeline=pipeline, pipeline_of=pipeline_of)
+            ),
+            is_draining=drain.ordered.is_set,
+            emit=emit,
+        )
+    )
+
+    def troubles() -> Mapping[str, str]:
+        opened = (*databases, *([measured.database] if measured.database else []))
+        return {each.name: each.trouble for each in opened if each.trouble}
+
+    watch = node_alerts(
+        config,
+        alerts=alerts,
+        read=NodeReader(
+            ReadingParts(
+                view=view,
+                degradation=degradation,
+                snapshot=lambda: tree.value.snapshot() if tree.value else None,
+                load=counted.tally.counts,
+                dead_letters=lambda: dead_letters.stats.value.waiting,
+                memory_bytes=lambda: gauge.resources().memory_bytes,
+                troubles=troubles,
+            )
+        ).read,
+        emit=emit,
+    )
+    alert_operations = AlertOperations(
+        alerts=alerts, channels=watch.channels, wall_clock=around.wall_clock
+    )
+    gauges = Gauges(
+        view=view,
+        degradation=degradation,
+        cache=cache,
+        lag=lag,
+        pressure=gauge,
+        in_flight=lambda: cutoff.in_flight,
+        uptime_s=probes.uptime_s,
+        snapshot=lambda: tree.value.snapshot() if tree.value else None,
+    )
+    measured = measuring(config, counted=counted, gauges=gauges, around=around, emit=emit)
+    levels = DegradationAdmin(state=degradation, wall_clock=around.wall_clock)
     documents = AdminDocuments(
         probes=probes,
         snapshot=lambda: tree.value.snapshot() if tree.value else None,
         in_flight=lambda: cutoff.in_flight,
+        node={"name": config.node.name, "version": metadata.version("cortexd")},
+        cache=cache,
+        is_configured=is_configured,
+        sample=measured.board.sample,
+        memory_bytes=lambda: gauge.resources().memory_bytes,
+        processes=processes,
+        dead_letters=dead_letters.document,
+        alerts=alert_operations.summary,
+        degradation=levels.document,
     )
     return Application(
         config=config,
+        manager=around.manager,
+        alerts=watch,
+        measuring=measured,
         chance=chance,
         emit=emit,
+        live=live,
+        feed=feed,
         roster=roster,
+        leaving=leaving,
         board=board,
         view=view,
+        checks=checks,
         tree=tree,
         drain=drain,
         cutoff=cutoff,
         cache=cache,
         flights=flights,
+        databases=databases,
+        dead_letters=dead_letters,
+        client_keys=client_keys,
+        degradation=degradation,
+        lag=lag,
+        gauge=gauge,
         engines=staff.engines,
         doors=doors,
-        admin=AdminParts(documents=documents),
+        reloader=reloader,
+        admin=AdminParts(
+            documents=documents,
+            metrics=measured.door,
+            charts=measured.charts,
+            alerts=alert_operations,
+            workers=WorkersAdmin(
+                roster=roster,
+                board=board,
+                view=view,
+                recruit=recruits,
+                is_configured=is_configured,
+            ),
+            feed=feed,
+            requests=recent.documents,
+            configuration=ConfigurationAdmin(
+                running=lambda: masked(live.value, [one.settings for one in roster.value]),
+                reload_now=reloader.reload,
+            ),
+            dead_letters=dead_letters.admin(doors, emit),
+            degradation=levels,
+            health=HealthAdmin(
+                probes=probes, checks=checks, dashboard=documents.dashboard, system=gauge.document
+            ),
+            keys=client_keys.admin,
+            audit=AuditLog(config.node.state_dir / AUDIT_LOG),
+            wall_clock=around.wall_clock,
+            credentials=client_keys.admin_credentials,
+            chat=model_doors(doors)["/v1/chat/completions"],
+            cache=CacheAdmin(cache=cache, is_enabled=lambda: live.value.cache.enabled),
+        ),
     )
 
 

@@ -27,7 +27,9 @@ class Doors:
 
 def doors_on(listening: Listening, app: Application) -> Doors:
     """The doors to `app` on open sockets."""
-    data = _door(app.config, listening.data, data_routes(app.doors))
+    gate = app.client_keys.client_gate(always=listening.is_public)
+    data = _door(app.config, listening.data, data_routes(app.doors, gate))
+    operators = admin_routes(app.admin, listening.token)
     return Doors(
         data=partial(
             DrainingDoor,
@@ -37,15 +39,24 @@ def doors_on(listening: Listening, app: Application) -> Doors:
             drain_s=app.config.node.drain_seconds,
             cutoff=app.cutoff,
         ),
-        admin=_door(app.config, listening.admin, admin_routes(app.admin, listening.token)),
+        admin=_door(app.config, listening.admin, operators, own_origin_only=True),
     )
 
 
 def _door(
-    config: Config, sockets: Sequence[socket.socket], routes: Sequence[Route]
+    config: Config,
+    sockets: Sequence[socket.socket],
+    routes: Sequence[Route],
+    *,
+    own_origin_only: bool = False,
 ) -> Callable[[], HttpListener]:
     limits = config.data
-    app = build_app(routes, max_body_bytes=limits.max_body_bytes, body_seconds=limits.body_seconds)
+    app = build_app(
+        routes,
+        max_body_bytes=limits.max_body_bytes,
+        body_seconds=limits.body_seconds,
+        own_origin_only=own_origin_only,
+    )
     settings = ListenerSettings(
         max_connections=limits.max_connections,
         keep_alive_seconds=limits.keep_alive_seconds,

@@ -32,6 +32,12 @@ PIPELINED_BYTES_MAX: Final = 64 * 1024
 WRITE_STALL_S_MAX: Final = 30.0
 """How long a client may take to make room for WRITE_BYTES; who needs longer has stopped reading."""
 
+LAST_REQUEST_S: Final = 0.5
+"""How long an idle connection stays open once the node stops.
+
+A client in the midst of asking gets its answer, with word to go elsewhere, instead of a reset.
+"""
+
 LINGER_S_MAX: Final = 1.0
 LINGER_BYTES_MAX: Final = 1024 * 1024
 TAIL_S_MAX: Final = 1.0
@@ -70,6 +76,7 @@ class Connection:
         self._stream = stream
         self._host = host
         self._patience = patience
+        self._idle_s = patience.keep_alive_s
         self._phase = Phase.IDLE
         self._deadline = trio.current_time() + patience.header_s
         self._waiting = trio.CancelScope()
@@ -98,9 +105,10 @@ class Connection:
             nursery.cancel_scope.deadline = trio.current_time() + TAIL_S_MAX
 
     def stop(self) -> None:
-        """Close at once if no request has begun, else after the response."""
+        """Close after the response, or in a moment if no request has begun."""
+        self._idle_s = LAST_REQUEST_S
         if self._phase is Phase.IDLE:
-            self._end()
+            self._enter(Phase.IDLE, self._idle_s)
 
     def abort(self) -> None:
         """Reset the connection, whatever it is doing."""
@@ -141,7 +149,9 @@ class Connection:
             await trio.lowlevel.wait_readable(self._stream.socket)
             with suppress(BlockingIOError):
                 received = os.read(self._stream.socket.fileno(), self._room)
-                self._room = READ_BYTES if len(received) == self._room else HEAD_BYTES
+                # A head has come with two reads, or is larger than any may be.
+                is_full = len(received) == self._room
+                self._room = READ_BYTES - HEAD_BYTES if is_full else HEAD_BYTES
                 return received
 
     async def _take(self, received: bytes) -> None:
@@ -167,7 +177,7 @@ class Connection:
             self._enter(Phase.HEAD, self._patience.header_s)
             self._waiting.cancel()
         elif isinstance(event, Updated):
-            self._enter(Phase.IDLE, self._patience.keep_alive_s)
+            self._enter(Phase.IDLE, self._idle_s)
 
     def _enter(self, phase: Phase, seconds: float) -> None:
         self._phase = phase

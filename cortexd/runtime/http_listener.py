@@ -7,8 +7,8 @@ server can neither contain the failure of one connection nor reach the sockets t
 import logging
 import resource
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from typing import Final
 
 import attrs
@@ -85,14 +85,20 @@ class HttpListener:
 
         Cancellation: resets every connection.
         """
-        listeners = [_listener(sock) for sock in self._sockets]
         async with trio.open_nursery() as connections:
-            task_status.started()
-            with self._accepting:
-                await trio.serve_listeners(self._serve, listeners, handler_nursery=connections)
+            with ExitStack() as held:
+                # Held open past the listeners, which `serve_listeners` closes when it is cancelled.
+                # Made before them: to duplicate a socket resets the mode of all its duplicates.
+                behind = [held.enter_context(sock.dup()) for sock in self._sockets]
+                listeners = [_listener(sock) for sock in self._sockets]
+                task_status.started()
+                with self._accepting:
+                    await trio.serve_listeners(self._serve, listeners, handler_nursery=connections)
+                for stream in _connected_already(behind):
+                    connections.start_soon(self._serve_last, stream)
 
     def request_stop(self) -> None:
-        """Accept nothing more, close idle connections, let running responses finish."""
+        """Accept nothing more, let running responses finish, and idle connections end soon."""
         self._accepting.cancel()
         self._host.context.stop()
         for connection in self._connections:
@@ -109,6 +115,10 @@ class HttpListener:
             open_connections=len(self._connections), turned_away=self._turned_away
         )
 
+    async def _serve_last(self, stream: trio.SocketStream) -> None:
+        async with stream:
+            await self._serve(stream)
+
     async def _serve(self, stream: trio.SocketStream) -> None:
         if len(self._connections) >= self._connections_max:
             await self._turn_away(stream)
@@ -119,6 +129,8 @@ class HttpListener:
         except OSError:
             return  # it was gone before it could be served
         self._connections.add(connection)
+        if self._accepting.cancel_called:
+            connection.stop()
         try:
             await connection.run()
         except* Exception:  # the one place where a failure of a connection is contained
@@ -171,6 +183,15 @@ def _hypercorn_config() -> Config:
 
 def _listener(sock: socket.socket) -> trio.SocketListener:
     return trio.SocketListener(trio.socket.from_stdlib_socket(sock.dup()))
+
+
+def _connected_already(sockets: Sequence[socket.socket]) -> Iterator[trio.SocketStream]:
+    """Those who wait in the kernel's queues. A close would reset them, unserved."""
+    for sock in sockets:
+        with suppress(OSError):
+            while True:
+                accepted, _ = sock.accept()
+                yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
 
 
 def _set_options(sock: trio.socket.SocketType) -> None:

@@ -211,6 +211,16 @@ class Http11(H11Protocol):
         """
         return self.context.terminated.is_set() or self.connection.their_state is h11.SEND_BODY
 
+    async def _maybe_recycle(self) -> None:
+        # Hypercorn's own closes whenever the listener is stopping. A client that has not been told
+        # so is about to ask again: it is told with the answer to that.
+        await self._close_stream()
+        if self.connection.our_state is h11.DONE and self.connection.their_state is h11.DONE:
+            self.connection.start_next_cycle()
+            await self.send(Updated(idle=True))
+        else:
+            await self.send(Closed())
+
     async def _handle_events(self) -> None:
         # Never waits for a response to end, as Hypercorn's own does when requests are pipelined:
         # the reader must stay free to see the client leave.

@@ -1,23 +1,29 @@
 """From a checked configuration to an exit code: the life of the process."""
 
 import errno
+import faulthandler
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 import trio
 
 from cortexd.config.schema import Config
+from cortexd.config.secrets_in import secrets_in
+from cortexd.observability.live_secrets import LiveSecrets
 from cortexd.observability.logs import LogFormat, configure_logs
 from cortexd.runtime.announcement import announcement, wait_for_verdicts
 from cortexd.runtime.application import Application, build_application
 from cortexd.runtime.doors import doors_on
 from cortexd.runtime.garbage import settle
 from cortexd.runtime.listening import Listening, listen
+from cortexd.runtime.private_memory import keep_memory_private
+from cortexd.runtime.service_manager import service_manager
 from cortexd.runtime.supervision import supervision_tree
+from cortexd.runtime.supervision_feed import feeding
 from cortexd.runtime.supervision_log import log_supervision, log_tree
 from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import SupervisionError, open_tree
@@ -33,29 +39,59 @@ STUCK_S = 12.0
 Longer than its shutdown time and the grace after that, so that its stack is in the log by then.
 """
 
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""The variable by which a service manager says where it has put credentials."""
+
 log = structlog.get_logger("cortexd")
 
 
-def run(config: Config, *, log_format: str) -> int:
-    """Run the node until it is told to stop; the exit code says how that went (see sysexits.h)."""
-    configure_logs(LogFormat(log_format))
+def run(config: Config, *, log_format: str, read_config: Callable[[], Config] | None = None) -> int:
+    """Run the node until it is told to stop; the exit code says how that went (see sysexits.h).
+
+    `read_config` reads the configuration anew for a reload, or raises `ConfigInvalid`.
+    """
+    known = LiveSecrets()
+    known.learn(secrets_in(config))
+    configure_logs(LogFormat(log_format), known.redact)
+    if CREDENTIALS in os.environ:
+        # In production; elsewhere people want to look into it.
+        keep_memory_private()
+    # A watchdog that aborts a stalled loop leaves behind where it stood.
+    faulthandler.enable()
     try:
         listening = listen(config)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"cortexd: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201  for people
         return os.EX_TEMPFAIL if error.errno == errno.EADDRINUSE else os.EX_CONFIG
-    return trio.run(_run_node, config, listening)
+    known.learn((listening.token, listening.pepper))
+    around = Surroundings(
+        manager=service_manager(os.environ),
+        environ=os.environ,
+        read_config=None if read_config is None else _known_by(known, read_config),
+        pepper=listening.pepper,
+        known=known,
+    )
+    return trio.run(_run_node, config, listening, around)
 
 
-async def _run_node(config: Config, listening: Listening) -> int:
-    app = build_application(config, Surroundings())
+def _known_by(known: LiveSecrets, read_config: Callable[[], Config]) -> Callable[[], Config]:
+    def read() -> Config:
+        config = read_config()
+        known.learn(secrets_in(config))
+        return config
+
+    return read
+
+
+async def _run_node(config: Config, listening: Listening, around: Surroundings) -> int:
+    app = build_application(config, around)
     code = EXIT_OK
     # Taken before the tree starts and until it has stopped, so that none is lost; what comes while
     # the process is ending must not turn a clean stop into a death by signal.
-    for number in STOP_SIGNALS:
+    for number in (*STOP_SIGNALS, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGUSR1) as signals:
+    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_obey, signals, app)
             nursery.start_soon(_insist, app)
@@ -64,7 +100,7 @@ async def _run_node(config: Config, listening: Listening) -> int:
             except SupervisionError as error:
                 log.critical("the supervision tree gave up", reason=str(error), exc_info=error)
                 code = EXIT_TREE_GAVE_UP
-            for worker in app.roster.value:
+            for worker in (*app.roster.value, *app.leaving.value):
                 await worker.provider.aclose()
             nursery.cancel_scope.cancel()
     log.info("stopped", exit_code=code)
@@ -74,12 +110,17 @@ async def _run_node(config: Config, listening: Listening) -> int:
 async def _serve(app: Application, listening: Listening) -> None:
     async with open_tree(supervision_tree(app, doors_on(listening, app))) as tree:
         tree.add_hook(log_supervision)
+        tree.add_hook(feeding(app.feed))
         app.tree.publish(tree)
         settle()
+        app.manager.ready()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_announce, app, listening)
+            nursery.start_soon(_reload_as_ordered, app)
             await app.drain.ordered.wait()
             nursery.cancel_scope.cancel()
+        app.manager.stopping()
+        app.feed.close()
         log.info("draining", seconds_max=app.config.node.drain_seconds)
         with trio.move_on_after(app.config.node.predrain_seconds):
             await app.drain.hurried.wait()
@@ -92,9 +133,22 @@ async def _obey(signals: AsyncIterator[int], app: Application) -> None:
             tree = app.tree.value
             if tree is not None:
                 log_tree(tree.snapshot())
+        elif number == signal.SIGHUP:
+            if app.drain.ordered.is_set():
+                log.info("reload ignored: the node is stopping")
+            else:
+                app.reloader.order()
         else:
             log.info("stop ordered", signal=signal.Signals(number).name)
             app.drain.order()
+
+
+async def _reload_as_ordered(app: Application) -> None:
+    while True:
+        await app.reloader.wait_ordered()
+        app.manager.reloading()
+        await app.reloader.reload_and_log()
+        app.manager.ready()
 
 
 async def _insist(app: Application) -> None:

@@ -5,19 +5,31 @@ need of each other is published on boards that outlive all actors, not held by t
 Children start in the order written and stop in reverse: the doors come last and go first.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 
+from cortexd.actors.alert_manager import ALERT_MANAGER, AlertManager
 from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
+from cortexd.actors.client_keys import CLIENT_KEYS, ClientKeys
+from cortexd.actors.dead_letter_queue import DEAD_LETTER_QUEUE, DeadLetterQueue
+from cortexd.actors.degradation_manager import DEGRADATION_MANAGER, DegradationManager
 from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.metrics import NODE_METRICS, NodeMetrics
 from cortexd.actors.worker_pool import WORKER_POOL, WorkerPool
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
 from cortexd.runtime.application import Application
 from cortexd.runtime.doors import Doors
-from supervisor_tree import Backoff, ChildSpec, Name, Strategy, Supervisor
+from cortexd.runtime.metrics import Measuring
+from cortexd.runtime.service_manager import beat
+from cortexd.runtime.status_line import status_line
+from supervisor_tree import Backoff, ChildSpec, Name, Strategy, Supervisor, task
 
 DOORS = Name[Supervisor]("doors")
 ENGINES = Name[Supervisor]("engines")
 WORKERS = Name[Supervisor]("workers")
+GUARD = Name[Supervisor]("guard")
+STATE = Name[Supervisor]("state")
+ALERT_CHANNELS = Name[Supervisor]("alert-channels")
 
 # Chats are served without any of the actors. One that cannot run keeps trying twice a second, in
 # the log for all to see: ending the node over it would end the chats as well.
@@ -37,12 +49,37 @@ RESTARTS_MAX = 100
 def supervision_tree(app: Application, doors: Doors) -> Supervisor:
     """The node as a tree. It gives up when the doors do, and for nothing else."""
     return Supervisor(
+        *_heartbeat(app),
         ChildSpec("engines", partial(_engines, app), name=ENGINES, backoff=ACTOR_BACKOFF),
         ChildSpec("workers", partial(_workers, app), name=WORKERS, backoff=ACTOR_BACKOFF),
+        ChildSpec("state", partial(_state, app), name=STATE, backoff=ACTOR_BACKOFF),
+        ChildSpec(
+            "alert-channels",
+            partial(_alert_channels, app),
+            name=ALERT_CHANNELS,
+            backoff=ACTOR_BACKOFF,
+        ),
+        ChildSpec("guard", partial(_guard, app), name=GUARD, backoff=ACTOR_BACKOFF),
         ChildSpec("doors", partial(_doors, app, doors), name=DOORS, backoff=NO_SECOND_CHANCE),
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,
     )
+
+
+def _heartbeat(app: Application) -> Sequence[ChildSpec]:
+    # First up and last down: a node that drains is alive.
+    if not app.manager.listens:
+        return ()
+
+    def status() -> str:
+        return status_line(
+            app.view.value.members,
+            app.degradation.value.level,
+            in_flight=app.cutoff.in_flight,
+            is_draining=app.drain.ordered.is_set(),
+        )
+
+    return (ChildSpec("heartbeat", task(beat, app.manager, status), backoff=ACTOR_BACKOFF),)
 
 
 def _engines(app: Application) -> Supervisor:
@@ -56,17 +93,88 @@ def _engines(app: Application) -> Supervisor:
 
 def _workers(app: Application) -> Supervisor:
     # rest_for_one: each of them starts from what those before it have published.
-    config, roster, board, view = app.config, app.roster, app.board, app.view
-    registry = partial(WorkerRegistry, roster, app.emit)
+    # What can be reloaded is read anew by each incarnation.
+    live, roster, board, view = app.live, app.roster, app.board, app.view
+
+    def pool() -> WorkerPool:
+        return WorkerPool(roster, board, view, live.value.pool.strategy)
+
+    def monitor() -> HealthMonitor:
+        settings = live.value.health
+        return HealthMonitor(roster, board, settings, app.checks, chance=app.chance, emit=app.emit)
+
+    registry = partial(WorkerRegistry, roster, app.leaving, app.emit)
     breakers = partial(CircuitBreakers, roster, app.emit)
-    pool = partial(WorkerPool, roster, board, view, config.pool.strategy)
-    monitor = partial(HealthMonitor, roster, board, config.health, chance=app.chance, emit=app.emit)
     return Supervisor(
         ChildSpec("worker-registry", registry, name=WORKER_REGISTRY, backoff=ACTOR_BACKOFF),
         ChildSpec("circuit-breakers", breakers, name=CIRCUIT_BREAKERS, backoff=ACTOR_BACKOFF),
         ChildSpec("worker-pool", pool, name=WORKER_POOL, backoff=ACTOR_BACKOFF),
         ChildSpec("health-monitor", monitor, name=HEALTH_MONITOR, backoff=ACTOR_BACKOFF),
         strategy=Strategy.REST_FOR_ONE,
+        max_restarts=RESTARTS_MAX,
+    )
+
+
+def _guard(app: Application) -> Supervisor:
+    # one_for_one: they have nothing to do with each other.
+    manager = partial(
+        DegradationManager,
+        app.degradation,
+        app.view,
+        app.gauge.pressure,
+        app.config.degradation,
+        app.emit,
+    )
+    letters = partial(
+        DeadLetterQueue,
+        app.dead_letters.store,
+        app.dead_letters.stats,
+        app.emit,
+        app.dead_letters.wall_clock,
+    )
+    return Supervisor(
+        ChildSpec("dead-letter-queue", letters, name=DEAD_LETTER_QUEUE, backoff=ACTOR_BACKOFF),
+        ChildSpec("loop-lag", task(app.lag.measure), backoff=ACTOR_BACKOFF),
+        ChildSpec("degradation-manager", manager, name=DEGRADATION_MANAGER, backoff=ACTOR_BACKOFF),
+        strategy=Strategy.ONE_FOR_ONE,
+        max_restarts=RESTARTS_MAX,
+    )
+
+
+def _state(app: Application) -> Supervisor:
+    keys = partial(ClientKeys, app.client_keys.actor)
+    manager = partial(AlertManager, app.alerts.parts)
+    alerts = ChildSpec("alert-manager", manager, name=ALERT_MANAGER, backoff=ACTOR_BACKOFF)
+    return Supervisor(
+        ChildSpec(
+            "dead-letters-database", lambda: app.dead_letters.database, backoff=ACTOR_BACKOFF
+        ),
+        # No child of its own: its file is only there once there are keys, and it needs no closing.
+        ChildSpec("client-keys", keys, name=CLIENT_KEYS, backoff=ACTOR_BACKOFF),
+        *_metrics(app.measuring),
+        *([alerts] if app.config.alerts.enabled else []),
+        strategy=Strategy.ONE_FOR_ONE,
+        max_restarts=RESTARTS_MAX,
+    )
+
+
+def _metrics(measuring: Measuring) -> Iterator[ChildSpec]:
+    # First the database: it goes after those who have something to write.
+    if measuring.database is not None:
+        database = measuring.database
+        yield ChildSpec("metrics-database", lambda: database, backoff=ACTOR_BACKOFF)
+    actor = partial(NodeMetrics, measuring.actor)
+    yield ChildSpec("metrics", actor, name=NODE_METRICS, backoff=ACTOR_BACKOFF)
+
+
+def _alert_channels(app: Application) -> Supervisor:
+    # A branch of its own, each channel for itself: none of them is of any use to the others.
+    return Supervisor(
+        *(
+            ChildSpec(each.name, task(each.run, app.chance, app.emit), backoff=ACTOR_BACKOFF)
+            for each in app.alerts.channels
+        ),
+        strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,
     )
 

@@ -1,5 +1,6 @@
 """The configured workers, hired: each with its adapter, and an engine where it needs one."""
 
+import random
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -9,7 +10,7 @@ from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
 from cortexd.actors.roster import HiringTerms, RegisteredWorker, registered
 from cortexd.config.schema import Config
 from cortexd.domain.ids import WorkerName
-from cortexd.domain.worker import WorkerType
+from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.catalog import make_adapter
 from cortexd.providers.embedded.engine import EmbeddedEngine
@@ -42,6 +43,17 @@ def hire(config: Config, terms: HiringTerms, parts: AdapterParts) -> Staff:
                 on_ready=partial(_ask_for_a_check, settings.name),
             )
     return Staff(tuple(workers), engines)
+
+
+def recruit(
+    settings: WorkerSettings, config: Config, parts: AdapterParts, chance: random.Random
+) -> RegisteredWorker:
+    """A worker for a node that runs already, on that configuration's terms; not an embedded one.
+
+    Errors: `ValueError` for settings that can never work.
+    """
+    terms = HiringTerms(breaker=config.breaker, retry=config.retry, chance=chance)
+    return registered(settings, make_adapter(settings, parts), terms)
 
 
 def _ask_for_a_check(worker: WorkerName) -> None:

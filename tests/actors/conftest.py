@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthHistory, HealthMonitor
 from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster, registered
 from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, PoolView, WorkerPool, pool_view
@@ -40,6 +40,7 @@ class Patient:
     failure: str | None = None
     answers_after_s: float = 0.0
     checks: list[float] = attrs.Factory(list)
+    closed: list[float] = attrs.Factory(list)
     priority: int = 10
 
     def info(self) -> WorkerInfo:
@@ -65,7 +66,8 @@ class Patient:
         return None
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Note when."""
+        self.closed.append(trio.current_time())
 
     def open_chat(
         self, request: ChatRequest, *, model: str, key: KeyIndex = FIRST_KEY
@@ -98,7 +100,9 @@ class Branch:
 
     patients: dict[str, Patient]
     roster: Roster
+    leaving: Roster
     board: HealthBoard
+    history: HealthHistory
     view: Published[PoolView]
     events: list[Event]
     tree: Supervisor
@@ -121,7 +125,9 @@ def branch() -> Branch:
     """Two workers, `a` and `b`; the settings are the defaults: 30 s, 5 s, two in a row."""
     hired = {name: _hire(name) for name in ("a", "b")}
     roster: Roster = Published(tuple(worker for _, worker in hired.values()))
+    leaving: Roster = Published(())
     board: HealthBoard = Published({})
+    history: HealthHistory = Published(())
     strategy = PoolStrategy.LOCAL_FIRST
     view = Published(pool_view(roster, board, strategy))
     events: list[Event] = []
@@ -130,11 +136,16 @@ def branch() -> Branch:
         roster,
         board,
         HealthSettings(),
+        history,
         chance=random.Random(1),  # noqa: S311  a seed, no secret
         emit=events.append,
     )
     tree = Supervisor(
-        ChildSpec("registry", partial(WorkerRegistry, roster, events.append), name=WORKER_REGISTRY),
+        ChildSpec(
+            "registry",
+            partial(WorkerRegistry, roster, leaving, events.append),
+            name=WORKER_REGISTRY,
+        ),
         ChildSpec(
             "breakers",
             partial(CircuitBreakers, roster, events.append),
@@ -145,4 +156,4 @@ def branch() -> Branch:
         strategy=Strategy.REST_FOR_ONE,
     )
     patients = {name: patient for name, (patient, _) in hired.items()}
-    return Branch(patients, roster, board, view, events, tree)
+    return Branch(patients, roster, leaving, board, history, view, events, tree)

@@ -20,6 +20,7 @@ import attrs
 import pytest
 
 from tests.bad_input.recording_server import RecordingServer
+from tests.daemon import UNMEASURED
 
 HANGS_S: Final = 20.0
 """How long a test waits for anything; a limit for what hangs, not an expectation."""
@@ -281,7 +282,7 @@ def _running(config: str, folder: Path) -> Iterator[Node]:
     path = folder / "cortexd.toml"
     path.write_text(config, encoding="utf-8")
     command = [sys.executable, "-m", "cortexd", "--config", str(path), "--log-format", "json"]
-    environ = os.environ | {"RECORDER_KEY": "the-worker-key"}
+    environ = os.environ | UNMEASURED | {"RECORDER_KEY": "the-worker-key"}
     with (
         (folder / "log").open("w", encoding="utf-8") as log,
         subprocess.Popen(

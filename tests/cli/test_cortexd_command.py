@@ -44,7 +44,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Config, str]]:
     calls: list[tuple[Config, str]] = []
     module = ModuleType("cortexd.runtime.main")
 
-    def run(config: Config, *, log_format: str) -> int:
+    def run(config: Config, *, log_format: str, read_config: Callable[[], Config]) -> int:
+        # What a reload would read.
+        assert read_config() == config
         calls.append((config, log_format))
         return 75
 

@@ -10,6 +10,9 @@ import pytest
 
 from cortexd.config.load import load
 from cortexd.config.schema import Config
+from cortexd.config.sections import key_of
+from cortexd.domain.alert_channel import ChannelSettings
+from cortexd.domain.client_key import ClientKeySettings
 from cortexd.domain.worker import WorkerSettings
 
 Load = Callable[..., Config]
@@ -17,6 +20,12 @@ Load = Callable[..., Config]
 SHIPPED = Path(__file__).parents[2] / "cortexd.toml"
 _LINES = SHIPPED.read_text(encoding="utf-8").splitlines()
 _DEFAULT = re.compile(r"#(?P<line>[a-z_]+ = .*)")
+_ENVIRONMENT = {
+    "GPU_KEY": "key",
+    "GROQ_KEY": "key",
+    "SLACK_WEBHOOK": "https://hooks.example.org/services/T0/B0/key",
+    "MAIL_PASSWORD": "key",
+}
 _EXAMPLE = re.compile(r"#     (?P<line>\S.*)")
 
 
@@ -72,7 +81,7 @@ def test_each_example_is_valid(load_text: Load, tmp_path: Path, block: list[str]
         there.write_text("token", encoding="ascii")
         there.chmod(0o600)
         text = text.replace(path, str(there))
-    assert load_text("") != load_text(text, {"GPU_KEY": "key", "GROQ_KEY": "key"})
+    assert load_text("") != load_text(text, _ENVIRONMENT)
 
 
 def test_every_key_is_shown() -> None:
@@ -81,10 +90,15 @@ def test_every_key_is_shown() -> None:
     for field in attrs.fields(Config):
         if field.name == "workers":
             settings: type = WorkerSettings
+        elif field.name == "keys":
+            settings = ClientKeySettings
         elif isinstance(field.type, type) and attrs.has(field.type):
             settings = field.type
         else:
             assert f"\n#{field.name} = " in text
             continue
-        for key in {inner.name for inner in attrs.fields(settings)} - {"script"}:
+        keys = {key_of(inner) for inner in attrs.fields(settings)}
+        if field.name == "alerts":
+            keys |= {inner.name for inner in attrs.fields(ChannelSettings)}
+        for key in keys - {"script"}:
             assert re.search(rf"^(# {{5}}|#)?{key} = ", text, re.MULTILINE), key

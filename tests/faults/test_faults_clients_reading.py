@@ -18,7 +18,7 @@ from cortexd.runtime.listening import listen
 from cortexd.runtime.supervision import supervision_tree
 from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import open_tree
-from tests.daemon import HEAD, running_daemon
+from tests.daemon import head, running_daemon
 from tests.faults.client import HANGS_S, Farewell, ask, chat, connected, until
 from tests.load.conftest import PROBED_ONCE, Node
 from tests.load.plan import Plan, pieces_in
@@ -134,8 +134,7 @@ async def test_c1_a_client_that_makes_no_progress_is_cut(
     """Its slot is free then, and its worker asked for no more. The limit, 30 s, is short here."""
     monkeypatch.setattr("cortexd.runtime.http_connection.WRITE_STALL_S_MAX", STALL_S)
     path, events = tmp_path / "cortexd.toml", list[Event]()
-    head = HEAD.format(folder=tmp_path, drain_s=0, data="")
-    path.write_text(head + WORKER.format(url=upstream.url), encoding="utf-8")
+    path.write_text(head(tmp_path) + WORKER.format(url=upstream.url), encoding="utf-8")
     config, plan = load(path, {}), attrs.evolve(ENDLESS, name="stalled")
     app = build_application(config, Surroundings(emit=events.append))
     with ExitStack() as sockets, trio.fail_after(HANGS_S):

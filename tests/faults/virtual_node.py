@@ -5,6 +5,7 @@ may jump, and a minute of load takes as long as its computing.
 """
 
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from cortexd.runtime.supervision import supervision_tree
 from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import NodeSnapshot, Tree, started_task, task
 from supervisor_tree.testing import running
+from tests.inline_database import InlineDatabase
 
 SEED: Final = 20261121
 
@@ -150,16 +152,19 @@ async def running_node(
     workers: str,
     *,
     adapt: Callable[[Application], Application] = lambda app: app,
+    wall_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[VirtualNode]:
     """A node until the block ends, from the text of its `[[workers]]`; all of them are well.
 
-    `adapt`: changes the parts before they run.
+    `adapt`: changes the parts before they run. `wall_clock`: what it takes for the time of day.
     """
     path = folder / "cortexd.toml"
     path.write_text(HEAD.format(folder=folder) + workers, encoding="utf-8")
     events: list[Event] = []
     chance = random.Random(SEED)  # noqa: S311  it has to come again, not to be secret
-    around = Surroundings(emit=events.append, chance=chance)
+    around = Surroundings(
+        emit=events.append, chance=chance, wall_clock=wall_clock, open_database=InlineDatabase
+    )
     app = adapt(build_application(load(path, {}), around))
     doors = Doors(data=started_task(_stand_open, app), admin=task(trio.sleep_forever))
     async with running(supervision_tree(app, doors)) as tree:

@@ -43,7 +43,7 @@ WAITING: Final = (
 )
 """Whom the crowd asks, behind how many pieces that falls silent, and how long the question is."""
 
-HANGS_S: Final = 120.0
+HANGS_S: Final = 600.0
 GROWTH_BYTES_MAX: Final = 16 * 2**20
 THREADS_MORE_MAX: Final = 8
 

@@ -68,6 +68,10 @@ class ClientDoor(ABC):
             response = client.post(
                 url + self.path, json=self.document(model, question), headers=self.headers
             )
+        return self.hear(response, question)
+
+    def hear(self, response: httpx.Response, question: Question) -> Heard:
+        """What a whole response says, whatever it is."""
         heard = Heard(status=response.status_code, headers=response.headers, body=response.content)
         if response.status_code != 200:
             self.hear_error(heard, json.loads(response.content))

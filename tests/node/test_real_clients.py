@@ -39,6 +39,7 @@ def openai_worker(start_daemon: Any) -> Iterator[Any]:
         "params = xllamacpp.CommonParams()\n"
         "params.model.path = str(next(pathlib.Path(folder).glob('*.gguf')))\n"
         "params.n_ctx, params.n_parallel, params.port = 2048, 1, 0\n"
+        "params.cpuparams.n_threads = 1\n"
         "params.model_alias = {'llama-server'}\n"
         "server = xllamacpp.Server(params)\n"
         "print(server.listening_address, flush=True)\n"

@@ -29,6 +29,8 @@ from cortexd.pipeline.deadline import Cutoff
 from cortexd.pipeline.exchange import ChatService, Exchange
 from cortexd.policy.circuit_breaker import BreakerSettings
 from cortexd.policy.degradation import DegradationLevel
+from cortexd.policy.degradation_settings import DegradationSettings
+from cortexd.policy.degradation_state import DegradationState, forced_to
 from cortexd.policy.load_balancing import PoolStrategy
 from cortexd.policy.retry_budget import RetrySettings
 from cortexd.ports import ChatStream
@@ -185,7 +187,7 @@ class Bench:
     view: Published[PoolView]
     cutoff: Cutoff
     events: list[Event]
-    level: Published[DegradationLevel]
+    degradation: Published[DegradationState]
 
     def exchange(
         self,
@@ -209,6 +211,10 @@ class Bench:
         members = list(self.view.value.members)
         members[index] = attrs.evolve(members[index], worker=worker)
         self.view.publish(attrs.evolve(self.view.value, members=tuple(members)))
+
+    def fall_to(self, level: DegradationLevel) -> None:
+        """Have the node work at this level."""
+        self.degradation.publish(forced_to(DegradationState(), level, now=0.0))
 
     def ended(self) -> list[ExchangeEnded]:
         """The accounts so far."""
@@ -240,6 +246,7 @@ def make_bench() -> MakeBench:
         breaker: BreakerSettings | None = None,
         max_attempts: int = 3,
         keys: int = 0,
+        austerity: DegradationSettings | None = None,
     ) -> Bench:
         retry = RetrySettings(max_attempts=max_attempts)
         workers: list[FakeWorker] = []
@@ -263,12 +270,18 @@ def make_bench() -> MakeBench:
             hired = registered(settings, worker, terms)
             members.append(PoolMember(hired, WorkerHealth(status=status)))
         view = Published(PoolView(tuple(members), PoolStrategy.LOCAL_FIRST))
-        level = Published(DegradationLevel.HEALTHY)
+        degradation = Published(DegradationState())
         events: list[Event] = []
         cutoff = Cutoff()
         parts = pipeline_parts(
-            view, events.append, aliases=aliases, retry=retry, cutoff=cutoff, level=level
+            view,
+            events.append,
+            aliases=aliases,
+            retry=retry,
+            cutoff=cutoff,
+            degradation=degradation,
+            austerity=austerity,
         )
-        return Bench(workers, build_pipeline(parts), view, cutoff, events, level)
+        return Bench(workers, build_pipeline(parts), view, cutoff, events, degradation)
 
     return make

@@ -77,3 +77,21 @@ async def test_the_whole_answer(autojump_clock: trio.testing.MockClock) -> None:
     patience.pause(LONG)
     assert await _give_up_s(patience) == pytest.approx(90.0)
     assert patience.waiting_for == "end of the answer (limit 90 s)"
+
+
+async def test_in_bad_times_the_limits_are_shorter(autojump_clock: trio.testing.MockClock) -> None:
+    """For the first token and for the whole, and the message says the limit that was in force."""
+    settings = WorkerSettings(
+        name=WorkerName("w"),
+        type=WorkerType.SCRIPTED,
+        priority=1,
+        first_token_seconds=10.0,
+        total_seconds=100.0,
+    )
+    hasty = Patience(settings, 0.7)
+    assert await _give_up_s(hasty) == pytest.approx(7.0)
+    assert hasty.waiting_for == "first token (limit 7 s)"
+    talking = Patience(settings, 0.7)
+    talking.pause(LONG)
+    assert await _give_up_s(talking) == pytest.approx(70.0)
+    assert talking.waiting_for == "end of the answer (limit 70 s)"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from cortexd.domain.criticality import Criticality
 from cortexd.domain.ids import Tenant
-from cortexd.policy.admission import WINDOW_S, Criticality, is_admitted, retry_after_s
+from cortexd.policy.admission import WINDOW_S, is_admitted, retry_after_s
 from cortexd.policy.degradation import DegradationLevel
 
 TENANTS = [Tenant(f"tenant-{number}") for number in range(2_000)]

@@ -51,6 +51,30 @@ def test_an_answer_is_there_until_it_expires() -> None:
     assert (told.hits, told.misses, told.expired, told.entries, told.size_bytes) == (1, 2, 1, 0, 0)
 
 
+def test_an_expired_answer_is_there_for_times_of_need_for_a_while() -> None:
+    """Only for who asks for old ones, too; and not for ever."""
+    cache, answer = AnswerCache(MAX_BYTES, stale_s=5.0), _answer(expires_at=10.0)
+    cache.put(b"k", answer, 0.0)
+    assert cache.get(b"k", 9.9, stale_too=True) is answer
+    assert cache.get(b"k", 10.0) is None
+    assert cache.get(b"k", 14.9, stale_too=True) is answer
+    assert (cache.statistics().hits, cache.statistics().stale) == (2, 1)
+    assert cache.get(b"k", 15.0, stale_too=True) is None
+
+    told = cache.statistics()
+    assert (told.misses, told.expired, told.entries, len(cache)) == (2, 1, 0, 0)
+
+
+def test_an_old_answer_makes_room_like_any_that_has_expired() -> None:
+    """What is kept for times of need costs no good answer its place."""
+    cache = AnswerCache(MAX_BYTES, stale_s=1000.0)
+    cache.put(b"old", _answer(expires_at=5.0), 0.0)
+    for number in range(16):
+        cache.put(bytes([number]), _answer(), 6.0)
+    assert cache.get(b"old", 6.0, stale_too=True) is None
+    assert all(cache.get(bytes([number]), 6.0) is not None for number in range(16))
+
+
 def test_the_one_that_was_not_used_for_longest_makes_room() -> None:
     """Being asked for counts as use."""
     cache = _full()

@@ -3,7 +3,6 @@
 import pytest
 
 from cortexd.domain.worker import WorkerHealth, WorkerStatus
-from cortexd.policy.degradation import degradation_level
 from cortexd.policy.health import (
     HealthSettings,
     NodeStatus,
@@ -62,39 +61,28 @@ def test_an_unavailable_worker_has_a_reason_and_keeps_its_models() -> None:
 
 
 @pytest.mark.parametrize(
-    ("available", "workers", "status"),
+    ("available", "workers", "warns", "status"),
     [
-        (0, 0, NodeStatus.NO_WORKERS),
-        (0, 3, NodeStatus.CRITICAL),
-        (1, 3, NodeStatus.DEGRADED),
-        (1, 2, NodeStatus.HEALTHY),
-        (3, 3, NodeStatus.HEALTHY),
+        (0, 0, False, NodeStatus.NO_WORKERS),
+        (0, 0, True, NodeStatus.NO_WORKERS),
+        (0, 3, False, NodeStatus.CRITICAL),
+        (0, 3, True, NodeStatus.CRITICAL),
+        (1, 3, False, NodeStatus.DEGRADED),
+        (1, 3, True, NodeStatus.DEGRADED),
+        (1, 2, False, NodeStatus.HEALTHY),
+        (1, 2, True, NodeStatus.WARNING),
+        (3, 3, False, NodeStatus.HEALTHY),
+        (3, 3, True, NodeStatus.WARNING),
     ],
 )
 def test_the_node_is_as_well_as_its_workers(
-    available: int, workers: int, status: NodeStatus
+    available: int, workers: int, status: NodeStatus, *, warns: bool
 ) -> None:
-    """Fewer than half is degraded, none is critical."""
-    statuses = [AVAILABLE] * available + [UNAVAILABLE] * (workers - available)
-
-    assert node_status(statuses) is status
+    """Fewer than half is degraded, none is critical; a warning is the least of all troubles."""
+    assert node_status(available=available, workers=workers, warns=warns) is status
 
 
-@pytest.mark.parametrize(
-    ("available", "workers", "level"),
-    [
-        (5, 5, "healthy"),
-        (4, 5, "healthy"),
-        (3, 5, "minor_issues"),
-        (1, 2, "minor_issues"),
-        (1, 3, "major_issues"),
-        (1, 6, "critical"),
-        (0, 6, "emergency"),
-        (0, 0, "emergency"),
-    ],
-)
-def test_the_degradation_level_follows_the_share_of_available_workers(
-    available: int, workers: int, level: str
-) -> None:
-    """The five levels with their least shares 0.8, 0.5, 0.2 and more than none."""
-    assert degradation_level(available, workers).value == level
+@pytest.mark.parametrize("status", NodeStatus)
+def test_only_a_node_without_an_available_worker_cannot_serve(status: NodeStatus) -> None:
+    """The status that the probes answer with 503."""
+    assert status.can_serve is (status.value not in {"critical", "no_workers"})

@@ -186,3 +186,38 @@ def test_one_worker_or_none_needs_no_order(strategy: PoolStrategy) -> None:
     """What goes in comes out."""
     assert _in_order(strategy, turn=7) == ""
     assert _in_order(strategy, attrs.evolve(_load("only"), share=0.1), turn=7) == "only"
+
+
+@pytest.mark.parametrize("strategy", PoolStrategy)
+def test_in_bad_times_the_quickest_goes_first(strategy: PoolStrategy) -> None:
+    """Whatever the strategy, without chance; one that nobody has measured is no bet."""
+    loads = [
+        attrs.evolve(_load("slow"), ttft_s=2.0),
+        attrs.evolve(_load("unknown"), ttft_s=None),
+        attrs.evolve(_load("quick", in_flight=3), ttft_s=0.5),
+    ]
+    for turn in range(3):
+        ordered = order(strategy, loads, turn=turn, chance=_Never(), fast_first=True)
+        assert ordered == ["quick", "slow", "unknown"]
+
+
+def test_quickness_is_no_reason_to_leave_the_priorities() -> None:
+    """Where the operator has said who is better; the other strategies do not look at it."""
+    loads = [
+        attrs.evolve(_load("dear", priority=50), ttft_s=0.1),
+        attrs.evolve(_load("near"), ttft_s=3.0),
+        attrs.evolve(_load("nearer"), ttft_s=2.0),
+    ]
+
+    def ordered(strategy: PoolStrategy) -> list[WorkerName]:
+        return order(strategy, loads, turn=0, chance=_Never(), fast_first=True)
+
+    assert ordered(PoolStrategy.LOCAL_FIRST) == ["nearer", "near", "dear"]
+    assert ordered(PoolStrategy.ROUND_ROBIN) == ["dear", "nearer", "near"]
+
+
+def test_a_full_worker_goes_last_however_quick() -> None:
+    """A wait for a slot is certain."""
+    loads = [attrs.evolve(_load("quick", full=True), ttft_s=0.1), _load("free")]
+    ordered = order(PoolStrategy.LATENCY, loads, turn=0, chance=_Never(), fast_first=True)
+    assert ordered == ["free", "quick"]

@@ -27,6 +27,7 @@ from cortexd.runtime.doors import Doors
 from cortexd.runtime.supervision import supervision_tree
 from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import Tree, open_tree, task
+from tests.inline_database import InlineDatabase
 from tests.simulation.network import Network
 from tests.simulation.servers import SimulatedServer
 
@@ -73,6 +74,7 @@ async def running_node(
             adapters=AdapterParts(
                 new_id=new_id, dial=network.dial, new_transport=network.new_transport
             ),
+            open_database=InlineDatabase,
         ),
     )
     doors = Doors(data=task(_be_open, app), admin=task(trio.sleep_forever))

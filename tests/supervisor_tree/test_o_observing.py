@@ -14,6 +14,7 @@ from supervisor_tree import (
     Actor,
     ChildSpec,
     Supervisor,
+    task,
 )
 from supervisor_tree.testing import (
     Boom,
@@ -95,6 +96,37 @@ async def test_c150_snapshot_is_json(cast: Recorders) -> None:
         )
         assert a.last_exit is not None
         assert a.last_exit.startswith("crashed")
+
+
+async def test_c150_snapshot_remembers_the_latest_exits(cast: Recorders) -> None:
+    """Ten at most, oldest first, each with when, who, how long it was up, and why in words."""
+    sup = Supervisor(cast.spec("a"), max_restarts=100)
+    async with running(sup) as tree:
+        assert tree.snapshot().children[0].exits == ()
+        for _ in range(12):
+            await trio.sleep(2)
+            cast.crash("a")
+            await settle()
+        exits = tree.snapshot().children[0].exits
+        assert [past.incarnation for past in exits] == list(range(3, 13))
+        assert [past.time for past in exits] == [2.0 * number for number in range(3, 13)]
+        assert {past.uptime for past in exits} == {2.0}
+        assert all(past.exit.startswith("crashed: ") for past in exits)
+        assert json.loads(json.dumps(attrs.asdict(exits[0])))["incarnation"] == 3
+
+
+async def test_c150_snapshot_cuts_long_reasons() -> None:
+    """An error may say a lot; what is remembered of it is bounded."""
+
+    async def crash() -> None:
+        await trio.sleep(1)
+        raise Boom("x" * 100_000)
+
+    sup = Supervisor(ChildSpec("a", task(crash)))
+    async with running(sup) as tree:
+        await trio.sleep(1.5)
+        (past,) = tree.snapshot().children[0].exits
+        assert len(past.exit) == 500
 
 
 class Busy(Actor):

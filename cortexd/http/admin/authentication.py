@@ -1,33 +1,98 @@
-"""Who may look: the bearer of the admin token."""
+"""Who may see to the node: the bearer of the admin token, or who has logged in with it."""
 
 import hmac
+from collections.abc import Callable, Mapping
+from typing import Final
 
+import attrs
+
+from cortexd.domain.client_key import KeyScope
+from cortexd.domain.errors import RequestRefused
 from cortexd.domain.secret import Secret
-from cortexd.http.doors.door import Door, DoorRequest, Responder
-from cortexd.http.doors.json_door import answer_json
+from cortexd.http.admin.sessions import Sessions, session_cookie
+from cortexd.http.authentication import Keyring, bearer
+from cortexd.http.doors.door import Caller
+from cortexd.http.failed_attempts import Attempt, FailedAttempts
+from cortexd.http.gate import TurnedAway
+from cortexd.policy.client_keys import HeldKey
 
-_SCHEME = "bearer "
+CSRF_HEADER: Final = "x-csrf-token"
+LISTENER: Final = "admin"
+
+_HARMLESS: Final = ("GET", "HEAD")
+
+NO_TOKEN: Final = RequestRefused(
+    "this needs the admin token: send 'Authorization: Bearer TOKEN'",
+    code="invalid_admin_token",
+    status=401,
+)
+
+_NO_CSRF_TOKEN: Final = RequestRefused(
+    f"a session needs the header {CSRF_HEADER}, with the token that the login has given",
+    code="csrf_failed",
+    status=403,
+)
 
 
-class AdminOnly(Door):
-    """A door that opens for the admin token alone."""
+@attrs.frozen(kw_only=True)
+class AdminCredentials:
+    """What operators are known by. `clock` is monotonic."""
 
-    def __init__(self, inner: Door, token: Secret) -> None:
-        self._inner = inner
-        self._token = token
+    token: Secret
+    sessions: Sessions
+    attempts: FailedAttempts
+    keys: Keyring
+    clock: Callable[[], float]
 
-    async def answer(self, request: DoorRequest, respond: Responder) -> None:
-        """Check the token before the inner door sees anything of the request."""
-        if self._is_admin(request.headers.get("authorization", "")):
-            await self._inner.answer(request, respond)
-            return
-        message = "this needs the admin token: send 'Authorization: Bearer TOKEN'"
-        error = {"type": "authentication_error", "param": None, "code": "invalid_admin_token"}
-        await answer_json(respond, 401, {"error": {"message": message, **error}})
+    def is_token(self, given: str) -> bool:
+        """Whether this is the admin token; in constant time, and on bytes, since it may be any."""
+        return hmac.compare_digest(given.encode(), self.token.reveal().encode())
 
-    def _is_admin(self, header: str) -> bool:
-        if not header.lower().startswith(_SCHEME):
-            return False
-        given = header[len(_SCHEME) :].strip()
-        # Constant time, and on bytes because str comparison refuses anything but ASCII.
-        return hmac.compare_digest(given.encode(), self._token.reveal().encode())
+    def wrong_token(self, client: str, headers: Mapping[str, str]) -> TurnedAway:
+        """Count a token that was none, and refuse it."""
+        attempt = Attempt.at(LISTENER, client, headers, "wrong_token")
+        return self.attempts.turn_away(NO_TOKEN, attempt)
+
+
+@attrs.frozen
+class AdminGate:
+    """In front of what operators see. `scope`: keys of this scope open it as well, for reading."""
+
+    credentials: AdminCredentials
+    scope: KeyScope | None = None
+
+    def admit(self, method: str, headers: Mapping[str, str], client: str) -> Caller | TurnedAway:
+        """Let an operator in."""
+        shown = bearer(headers)
+        if shown is not None:
+            return self._by_token(shown, client, headers)
+        cookie = session_cookie(headers.get("cookie", ""))
+        if cookie is not None:
+            return self._by_session(cookie, method, client, headers)
+        return self._refuse(NO_TOKEN, client, headers, "missing")
+
+    def _by_token(self, shown: str, client: str, headers: Mapping[str, str]) -> Caller | TurnedAway:
+        if self.credentials.is_token(shown):
+            return Caller()
+        if self.scope is not None:
+            found = self.credentials.keys.find(shown)
+            if isinstance(found, HeldKey) and found.key.scope is self.scope:
+                return Caller(key_id=found.key.id)
+        return self.credentials.wrong_token(client, headers)
+
+    def _by_session(
+        self, cookie: str, method: str, client: str, headers: Mapping[str, str]
+    ) -> Caller | TurnedAway:
+        session = self.credentials.sessions.use(cookie, self.credentials.clock())
+        if session is None:
+            # Most come from a page that was left open over night, and none is worth guessing.
+            return self._refuse(NO_TOKEN, client, headers, "no_session")
+        if method not in _HARMLESS and not session.has_csrf_token(headers.get(CSRF_HEADER, "")):
+            return self._refuse(_NO_CSRF_TOKEN, client, headers, "csrf")
+        return Caller(session=cookie)
+
+    def _refuse(
+        self, refusal: RequestRefused, client: str, headers: Mapping[str, str], reason: str
+    ) -> TurnedAway:
+        attempt = Attempt.at(LISTENER, client, headers, reason)
+        return self.credentials.attempts.refuse(refusal, attempt)

@@ -1,27 +1,38 @@
 """How a worker looks to operators: its state, its traffic, its circuit breaker, its keys."""
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from cortexd.actors.roster import RegisteredWorker
 from cortexd.actors.worker_pool import PoolMember
+from cortexd.policy.health_score import health_score
+
+_AT_A_GLANCE: Final = ("state", "failures_in_a_row", "last_failure", "opened", "retry_in_s")
 
 
-def worker_document(member: PoolMember, now: float) -> dict[str, Any]:
-    """The worker and what goes on with it. `now` is on the monotonic clock."""
+def worker_document(member: PoolMember, now: float, *, is_configured: bool) -> dict[str, Any]:
+    """The worker and what goes on with it. `now` is on the monotonic clock.
+
+    One that is not of the configuration is there until the node restarts.
+    """
     worker = member.worker
     connections = worker.provider.connections()
     obstacle = member.obstacle(now)
+    checked_at = member.health.checked_at
     return {
         "name": worker.name,
         "type": worker.settings.type.value,
         "status": member.health.status.value,
         "reason": member.health.reason,
         "active": worker.is_active,
+        "until_restart": not is_configured,
         "skipped": None if obstacle is None else obstacle.value,
         "models": list(member.models),
         "priority": worker.settings.priority,
+        "weight": worker.settings.weight,
+        "resume": worker.settings.resume.value,
+        "checked_seconds_ago": None if checked_at is None else round(now - checked_at, 3),
         "in_flight": worker.slots.in_flight,
         "queued": worker.slots.queued,
         "max_concurrency": worker.settings.max_concurrency,
@@ -31,7 +42,8 @@ def worker_document(member: PoolMember, now: float) -> dict[str, Any]:
             for each in worker.slots.waiting
         ],
         "ttft_s": worker.traffic.pace.ttft_s(now),
-        "breaker": worker.breaker.state(now).value,
+        "score": health_score(worker.traffic, member.health, now),
+        "breaker": _breaker(worker, now),
         "keys": _keys(worker, now) if worker.settings.api_keys else [],
         "connections": None if connections is None else attrs.asdict(connections),
     }
@@ -64,13 +76,19 @@ def breaker_document(worker: RegisteredWorker, now: float) -> dict[str, Any]:
     }
 
 
+def _breaker(worker: RegisteredWorker, now: float) -> dict[str, Any]:
+    """What is to be seen of it at a glance."""
+    whole = breaker_document(worker, now)
+    return {name: whole[name] for name in _AT_A_GLANCE}
+
+
 def _keys(worker: RegisteredWorker, now: float) -> list[dict[str, Any]]:
     """The keys by their position: what they are is nobody's business."""
     return [
         {
-            "key": record.key,
+            "index": record.key,
             "state": record.state.value,
-            "for_s": None if record.until is None else round(record.until - now, 3),
+            "rest_seconds": None if record.until is None else round(record.until - now, 3),
             "picks": record.picks,
             "limits": record.limits,
             "exhaustions": record.exhaustions,

@@ -1,9 +1,30 @@
 """What a door is: HTTP in, HTTP out, and no framework in sight."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
+
+from cortexd.domain.client_key import ClientKeyId
+from cortexd.domain.criticality import Criticality
+from cortexd.policy.rate_limit import Allowance
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """Who asks, as the gate in front of the door has made sure.
+
+    `key_id`: the key that was shown, if there was one. `allowance`: what this client may spend.
+    `session`: that of an operator who has logged in.
+    """
+
+    key_id: ClientKeyId | None = None
+    criticality: Criticality = Criticality.NORMAL
+    allowance: Allowance | None = None
+    session: str | None = None
+
+
+ANYBODY: Final = Caller()
 
 
 @attrs.frozen(kw_only=True)
@@ -11,7 +32,8 @@ class DoorRequest:
     """A request as it came off the wire. Header names are lower case.
 
     `params`: the parts of the path that the route has names for. `query`: what stands behind its
-    question mark, still encoded.
+    question mark, still encoded. `client`: the address that it comes from.
+    `is_retry`: an operator has it run again, since it failed for good before.
     """
 
     method: str
@@ -20,6 +42,9 @@ class DoorRequest:
     body: bytes
     params: Mapping[str, str] = attrs.Factory(dict)
     query: str = ""
+    client: str = ""
+    caller: Caller = ANYBODY
+    is_retry: bool = False
 
 
 class Responder(Protocol):

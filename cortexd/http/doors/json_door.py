@@ -1,6 +1,6 @@
 """Doors that answer with a document made on the spot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,7 +11,9 @@ Document: TypeAlias = Callable[[], tuple[int, Any]]
 """Makes the answer: the HTTP status and what the JSON says."""
 
 
-async def answer_json(respond: Responder, status: int, document: Any) -> None:
+async def answer_json(
+    respond: Responder, status: int, document: Any, headers: Sequence[tuple[str, str]] = ()
+) -> None:
     """Send a whole JSON answer, never to be cached."""
     body = msgspec.json.encode(document)
     await respond.start(
@@ -20,6 +22,7 @@ async def answer_json(respond: Responder, status: int, document: Any) -> None:
             ("content-type", "application/json"),
             ("content-length", str(len(body))),
             ("cache-control", "no-store"),
+            *headers,
         ],
     )
     await respond.send(body)

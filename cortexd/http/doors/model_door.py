@@ -7,6 +7,7 @@ import attrs
 import trio
 
 from cortexd.domain.errors import CortexError, RequestRefused
+from cortexd.domain.ids import Tenant
 from cortexd.domain.request import ModelRequest
 from cortexd.http.doors.door import DoorRequest, Responder
 from cortexd.http.doors.replies import (
@@ -26,7 +27,7 @@ from cortexd.http.doors.request_headers import (
     read_wishes,
 )
 from cortexd.http.error_responses import send_error
-from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.pipeline.exchange import ChatService, Exchange, Original
 from cortexd.wire.strict_json import parse_object
 
 PARSED_ON_THE_LOOP_BYTES_MAX: Final = 256 * 1024
@@ -103,13 +104,18 @@ class ModelDoor:
 
     async def answer(self, request: DoorRequest, respond: Responder) -> None:
         """Ask the pipeline; it has the request read once it has let it in."""
-        visit = _Visit(self, request, respond)
+        visit, caller = _Visit(self, request, respond), request.caller
         exchange = Exchange(
             request_id=read_request_id(request.headers, self.new_id),
             door=self.dialect.door,
+            original=Original(request.path, request.body, request.is_retry),
             read=visit.read,
-            tenant=read_tenant(request.headers),
+            tenant=Tenant(caller.key_id) if caller.key_id else read_tenant(request.headers),
+            criticality=caller.criticality,
+            key_id=caller.key_id,
+            allowance=caller.allowance,
             timeout_s=_timeout_s(request.headers),
+            body_bytes=len(request.body),
         )
         try:
             await self.service(exchange)

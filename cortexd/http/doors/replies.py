@@ -8,14 +8,17 @@ from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
 import attrs
+import trio
 
 from cortexd.domain.answer import AnswerEvent, Batch, Finished, weight
 from cortexd.domain.errors import CortexError, WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
 from cortexd.http.doors.door import Responder
+from cortexd.http.doors.rate_limit_headers import rate_limit_headers
 from cortexd.http.error_responses import send_error
 from cortexd.pipeline.exchange import Exchange, Trail
+from cortexd.policy.degradation import DegradationLevel
 from cortexd.ports import Downstream
 from cortexd.wire.errors import MalformedStream
 
@@ -236,6 +239,12 @@ def exchange_headers(exchange: Exchange, dialect: ReplyDialect) -> list[tuple[st
         headers.append(("x-cortexd-worker", exchange.worker))
     headers.append(("x-cortexd-attempts", _attempts(exchange.trail)))
     headers.append(("x-cortexd-cache", exchange.cache.value))
+    if exchange.dead_letter is not None:
+        headers.append(("x-cortexd-dead-letter", exchange.dead_letter))
+    if exchange.level is not DegradationLevel.HEALTHY:
+        headers.append(("x-cortexd-degradation", exchange.level.value))
+    if exchange.allowance is not None:
+        headers += rate_limit_headers(exchange.allowance, trio.current_time())
     return headers
 
 

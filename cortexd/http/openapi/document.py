@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from cortexd.domain.worker import WorkerStatus
 from cortexd.http.openapi.anthropic_answers import ANTHROPIC_ANSWER_SCHEMAS
 from cortexd.http.openapi.anthropic_requests import ANTHROPIC_REQUEST_SCHEMAS
 from cortexd.http.openapi.json_schema import Schema, growing, word
@@ -20,7 +19,7 @@ from cortexd.http.openapi.operations import (
 from cortexd.http.openapi.responses import ERROR_SCHEMAS
 from cortexd.http.openapi.shared_requests import SHARED_SCHEMAS
 from cortexd.policy.degradation import DegradationLevel
-from cortexd.policy.health import NodeStatus
+from cortexd.policy.health import NodeStatus, WorkerState
 
 _ABOUT: Final = """\
 One address in front of every model server you run. It speaks the dialects of OpenAI, Ollama and \
@@ -50,6 +49,8 @@ _PARTS: Final[dict[str, tuple[str, Paths]]] = {
 }
 """The parts of the API: what each is, and its endpoints."""
 
+_PROBE_WORDS: Final = ("alive", "stalled", "starting", "started", "draining", "overloaded")
+
 _NODE_STATUS: Final = word("How the node is.", *(status.value for status in NodeStatus))
 
 _PROBE_SCHEMAS: Final[dict[str, Schema]] = {
@@ -65,7 +66,7 @@ _PROBE_SCHEMAS: Final[dict[str, Schema]] = {
             "workers": {
                 "type": "object",
                 "description": "How each worker is, by its name.",
-                "additionalProperties": word("", *(status.value for status in WorkerStatus)),
+                "additionalProperties": word("", *(state.value for state in WorkerState)),
             },
             "reasons": {
                 "type": "object",
@@ -84,7 +85,15 @@ _PROBE_SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "Status": growing(
         "One word.",
-        {"status": word("", "alive", "draining", *(status.value for status in NodeStatus))},
+        {
+            "status": word("", *_PROBE_WORDS, *(status.value for status in NodeStatus)),
+            "loop_lag_ms": {
+                "type": "number",
+                "minimum": 0,
+                "description": "How late the event loop was at worst in the last seconds.",
+            },
+            "reason": {"type": "string", "description": "What the node is short of."},
+        },
         required=["status"],
     ),
 }

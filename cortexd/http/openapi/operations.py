@@ -282,12 +282,23 @@ OPERATIONS_PATHS: Final[Paths] = {
         "Health",
         may_fail="No worker is available.",
     ),
-    "/livez": _probe("livez", "Tell whether the node turns at all.", "Status"),
+    "/livez": _probe(
+        "livez",
+        "Tell whether the node turns at all.",
+        "Status",
+        may_fail="The event loop has not turned for two seconds.",
+    ),
+    "/startupz": _probe(
+        "startupz",
+        "Tell whether the node has come up.",
+        "Status",
+        may_fail="A worker has not been checked yet.",
+    ),
     "/readyz": _probe(
         "readyz",
         "Tell whether to send requests here.",
         "Status",
-        may_fail="The node is stopping, or has no worker that is available.",
+        may_fail="The node is stopping or overloaded, or has no worker that is available.",
     ),
     "/openapi.json": _get(
         "describeApi",

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from cortexd.domain.cache_use import CacheUse
 from cortexd.http.openapi.json_schema import Schema, either, growing, kind, reference, word
+from cortexd.policy.degradation import LEVELS
 
 Response: TypeAlias = dict[str, Any]
 JSON: Final = "application/json"
@@ -14,7 +15,7 @@ def _header(about: str, schema: Schema, *, required: bool = False) -> Response:
     return {"description": about, "schema": schema, "required": required}
 
 
-_REQUEST_ID: Final = _header(
+REQUEST_ID: Final = _header(
     "The id of the request: the client's own, or a new one.",
     {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
     required=True,
@@ -26,12 +27,18 @@ _ATTEMPTS: Final = {
     "examples": ["2 (ollama-local: unreachable; groq: taken; embedded: not needed)"],
 }
 _CACHE: Final = word("", *(use.value for use in CacheUse))
+_DEGRADATION: Final = word("", *(level.value for level in LEVELS[1:]))
 _RETRY_AFTER: Final = _header(
     "In how many seconds to come again.", {"type": "integer", "minimum": 1}, required=True
 )
 _SHOULD_RETRY: Final = _header(
     "`false`: what could be tried has been tried, so a retry would only add to the load.",
     word("", "false"),
+)
+
+_DEAD_LETTER: Final = _header(
+    "The failed request is kept, and an operator can try it again: its id.",
+    {"type": "string", "pattern": "^dl-[0-9a-z]{14}$"},
 )
 
 
@@ -47,6 +54,7 @@ def _exchange_headers(*, answered: bool) -> dict[str, Response]:
         "x-cortexd-cache": _header(
             "Whether the answer is that of an equal request.", _CACHE, required=answered
         ),
+        "x-cortexd-degradation": _header("How far the node had fallen, if it had.", _DEGRADATION),
     }
 
 
@@ -65,6 +73,7 @@ _ABOUT: Final[Mapping[int, str]] = {
     504: "The time that the client, or the worker's settings, allowed is over.",
 }
 _WITH_RETRY_AFTER: Final = frozenset({429, 503})
+_WITH_DEAD_LETTER: Final = frozenset({429, 502, 503, 504})
 _SERVER_ERROR_MIN: Final = 500
 
 OF_A_DOCUMENT: Final = (408, 413, 500)
@@ -79,11 +88,13 @@ def errors(shape: str, statuses: Iterable[int]) -> dict[str, Response]:
 
 
 def _error(status: int, shape: str) -> Response:
-    headers = {"x-request-id": _REQUEST_ID, **_exchange_headers(answered=False)}
+    headers = {"x-request-id": REQUEST_ID, **_exchange_headers(answered=False)}
     if status in _WITH_RETRY_AFTER:
         headers["retry-after"] = _RETRY_AFTER
     if status >= _SERVER_ERROR_MIN:
         headers["x-should-retry"] = _SHOULD_RETRY
+    if status in _WITH_DEAD_LETTER:
+        headers["x-cortexd-dead-letter"] = _DEAD_LETTER
     return {
         "description": _ABOUT[status],
         "headers": headers,
@@ -96,7 +107,7 @@ def document(about: str, schema: Schema, *, status: int = 200) -> dict[str, Resp
     return {
         str(status): {
             "description": about,
-            "headers": {"x-request-id": _REQUEST_ID},
+            "headers": {"x-request-id": REQUEST_ID},
             "content": {JSON: {"schema": schema}},
         }
     }
@@ -109,7 +120,7 @@ def answer(
 
     `by_worker` false: some answers need none.
     """
-    headers = {"x-request-id": _REQUEST_ID, **_exchange_headers(answered=by_worker)}
+    headers = {"x-request-id": REQUEST_ID, **_exchange_headers(answered=by_worker)}
     content = {JSON: {"schema": schema}, **(stream or {})}
     return {"200": {"description": about, "headers": headers, "content": content}}
 

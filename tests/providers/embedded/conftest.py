@@ -55,10 +55,13 @@ class Machine:
 
 @pytest.fixture
 def make_machine(settings_of: Callable[..., WorkerSettings]) -> Callable[..., Machine]:
-    """Put an engine and its worker together; nothing runs yet."""
+    """Put an engine and its worker together; nothing runs yet.
+
+    One thread computes: as many as there are processors wait for each other when other tests run.
+    """
 
     def make(**fields: object) -> Machine:
-        settings = EmbeddedSettings(**fields)  # type: ignore[arg-type]
+        settings = EmbeddedSettings(**{"threads": 1} | fields)  # type: ignore[arg-type]
         address, ready = EngineAddress(), trio.Event()
         parts = AdapterParts(embedded=settings, address=address)
         return Machine(

@@ -79,7 +79,7 @@ async def test_tls(peer: "Peer", endpoint_of: Callable[..., Endpoint]) -> None:
     assert await control.get("/models", {}) == b"[]"
 
     failure = await fail(ControlClient(endpoint_of(base_url), explain))
-    assert failure.kind is FailureKind.UNREACHABLE
+    assert failure.kind is FailureKind.UNTRUSTED
     assert "certificate" in failure.detail
 
 

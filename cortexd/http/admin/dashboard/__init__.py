@@ -1,0 +1,1 @@
+"""The dashboard: pages, scripts and styles, all from this folder and none from anywhere else."""

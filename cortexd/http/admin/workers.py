@@ -1,0 +1,191 @@
+"""The workers, for operators: who there is, who joins and leaves, who is in rotation.
+
+An answer is given when routing goes by what was done. What a worker says to a health check is in no
+answer: whoever may add a worker must not be able to read its network through it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import attrs
+import trio
+
+from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
+from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.published import Published
+from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.actors.worker_pool import HealthBoard, PoolMember, PoolView
+from cortexd.actors.worker_registry import (
+    WORKER_REGISTRY,
+    WorkerAlreadyRegistered,
+    WorkerNotRegistered,
+    WorkerRegistry,
+)
+from cortexd.domain.errors import RequestRefused
+from cortexd.domain.ids import WorkerName
+from cortexd.domain.worker import WorkerHealth
+from cortexd.http.admin.operation import read_query
+from cortexd.http.admin.worker_documents import breaker_document, worker_document
+from cortexd.http.doors.door import DoorRequest
+from cortexd.http.doors.request_headers import check_json
+from cortexd.wire.quotation import quoted
+from cortexd.wire.strict_json import parse_object
+from supervisor_tree import CallFailed, MailboxFull, whereis
+
+ROUTING_S_MAX: Final = 2.0
+"""How long an answer waits for routing to take notice; that is a matter of microseconds."""
+
+CHECK_S_MAX: Final = 30.0
+"""How long a check is waited for, whatever its own limit is."""
+
+
+class WorkerInvalid(Exception):
+    """What was sent describes no worker that can be added. `problems`: a line each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+@attrs.frozen(kw_only=True)
+class WorkersAdmin:
+    """What operators can do about workers.
+
+    `recruit` makes a worker of one `[[workers]]` table, or raises `WorkerInvalid`.
+    `is_configured`: whether the configuration has a worker of that name, so that it is there again
+    after a restart.
+    """
+
+    roster: Roster
+    board: HealthBoard
+    view: Published[PoolView]
+    recruit: Callable[[Mapping[str, Any]], RegisteredWorker]
+    is_configured: Callable[[WorkerName], bool]
+
+    async def list(self, request: DoorRequest) -> tuple[int, Any]:
+        """All workers, in the order of their registration."""
+        read_query(request)
+        documents = [self._document(worker) for worker in self.roster.value]
+        return 200, {"items": documents, "total": len(documents), "next_cursor": None}
+
+    async def show(self, request: DoorRequest) -> tuple[int, Any]:
+        """One worker."""
+        return 200, self._document(self._named(request))
+
+    async def add(self, request: DoorRequest) -> tuple[int, Any]:
+        """Take on a worker until the node restarts; it is checked at once, but not waited for."""
+        read_query(request)
+        check_json(request.headers)
+        try:
+            worker = self.recruit(parse_object(request.body))
+        except WorkerInvalid as invalid:
+            return 422, _invalid(invalid.problems)
+        try:
+            await _ask(whereis(WORKER_REGISTRY).call(WorkerRegistry.register, worker))
+        except WorkerAlreadyRegistered as error:
+            await worker.provider.aclose()
+            raise RequestRefused(
+                f"{error}; remove it first, or choose another name", "name", "name_taken", 409
+            ) from error
+        # Where the monitor has no room for it, its next round comes to the worker.
+        with suppress(MailboxFull):
+            whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker.name)
+        await self._routed()
+        return 201, self._document(worker)
+
+    async def remove(self, request: DoorRequest) -> tuple[int, Any]:
+        """Give it nothing new, and let it go when what it is answering has ended."""
+        name = self._named(request).name
+        await _ask(whereis(WORKER_REGISTRY).call(WorkerRegistry.unregister, name))
+        await self._routed()
+        return 202, {"name": name, "draining": True}
+
+    async def activate(self, request: DoorRequest) -> tuple[int, Any]:
+        """Let it have new requests."""
+        return await self._set(request, WorkerRegistry.activate)
+
+    async def deactivate(self, request: DoorRequest) -> tuple[int, Any]:
+        """Give it no new requests; those in flight go on."""
+        return await self._set(request, WorkerRegistry.deactivate)
+
+    async def check(self, request: DoorRequest) -> tuple[int, Any]:
+        """Probe it now, and wait for the verdict."""
+        worker = self._named(request)
+        before = self.board.value.get(worker.name)
+        await _ask(whereis(HEALTH_MONITOR).call(HealthMonitor.check, worker.name))
+        with trio.move_on_after(CHECK_S_MAX):
+            await self.board.wait_until(lambda now: now.get(worker.name) is not before)
+            await self._routed()
+            return await self.show(request)
+        raise RequestRefused(
+            f"no verdict on '{worker.name}' within {CHECK_S_MAX:g} s; look at it again later",
+            code="check_timed_out",
+            status=504,
+        )
+
+    async def reset_breaker(self, request: DoorRequest) -> tuple[int, Any]:
+        """Close its circuit breaker, and forget what it has counted."""
+        name = self._named(request).name
+        await _ask(whereis(CIRCUIT_BREAKERS).call(CircuitBreakers.reset, name))
+        return 200, breaker_document(self._named(request), trio.current_time())
+
+    async def _set(
+        self, request: DoorRequest, order: Callable[[WorkerRegistry, WorkerName], Awaitable[None]]
+    ) -> tuple[int, Any]:
+        name = self._named(request).name
+        await _ask(whereis(WORKER_REGISTRY).call(order, name))
+        await self._routed()
+        return 200, self._document(self._named(request))
+
+    def _named(self, request: DoorRequest) -> RegisteredWorker:
+        read_query(request)
+        name = request.params["name"]
+        for worker in self.roster.value:
+            if worker.name == name:
+                return worker
+        raise _not_found(name)
+
+    def _document(self, worker: RegisteredWorker) -> dict[str, Any]:
+        health = self.board.value.get(worker.name, WorkerHealth())
+        return worker_document(
+            PoolMember(worker, health),
+            trio.current_time(),
+            is_configured=self.is_configured(worker.name),
+        )
+
+    async def _routed(self) -> None:
+        """Until the pool has published what there is now."""
+        with trio.move_on_after(ROUTING_S_MAX):
+            await self.view.wait_until(
+                lambda view: [member.worker for member in view.members] == [*self.roster.value]
+            )
+
+
+async def _ask(answer: Awaitable[None]) -> None:
+    """Wait for an actor. Raises `RequestRefused` where it has no such worker, or is not there."""
+    try:
+        await answer
+    except WorkerNotRegistered as error:
+        raise RequestRefused(str(error), "name", "not_found", 404) from error
+    except CallFailed as error:
+        raise RequestRefused(
+            "the keeper of this is being restarted; try again", code="busy", status=503
+        ) from error
+
+
+def _not_found(name: str) -> RequestRefused:
+    return RequestRefused(f"there is no worker {quoted(name)}", "name", "not_found", 404)
+
+
+def _invalid(problems: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "error": {
+            "message": f"this is no worker that can be added: {problems[0]}"
+            + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""),
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "invalid_worker",
+            "problems": list(problems),
+        }
+    }

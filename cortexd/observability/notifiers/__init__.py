@@ -1,0 +1,1 @@
+"""Edge: the channels by which people are told of alerts."""
