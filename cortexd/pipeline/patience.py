@@ -38,25 +38,31 @@ class Patience:
         self._ends_at = now + total_s
         self._idle_s = settings.idle_seconds
         self._coarse_s = COARSE_S if settings.idle_seconds >= CLIENT_S_MAX else 0.0
-        self._idle_text = f"next token (limit {settings.idle_seconds:g} s)"
-        self._total_text = f"end of the answer (limit {total_s:g} s)"
-        self._waiting_for = f"first token (limit {first_token_s:g} s)"
-        self.scope = trio.CancelScope(deadline=min(self._ends_at, now + first_token_s))
+        self._total_s = total_s
+        self._first_token_s = first_token_s
+        self._has_begun = False
+        # The scope's, read twice for each piece.
+        self._deadline = min(self._ends_at, now + first_token_s)
+        self.scope = trio.CancelScope(deadline=self._deadline)
 
     def pause(self, events: Batch) -> None:
         """The worker has delivered; now `events` are written to the client."""
         is_short = len(events) == 1 and weight(events[0]) <= SHORT
-        if not is_short or self.scope.deadline < trio.current_time() + CLIENT_S_MAX:
-            self.scope.deadline = self._ends_at
+        if not is_short or self._deadline < trio.current_time() + CLIENT_S_MAX:
+            self._deadline = self.scope.deadline = self._ends_at
 
     def resume(self) -> None:
         """It is the worker's turn again."""
-        self._waiting_for = self._idle_text
+        self._has_begun = True
         due = trio.current_time() + self._idle_s
-        if not due <= self.scope.deadline <= due + self._coarse_s:
-            self.scope.deadline = min(self._ends_at, due + self._coarse_s)
+        if not due <= self._deadline <= due + self._coarse_s:
+            self._deadline = self.scope.deadline = min(self._ends_at, due + self._coarse_s)
 
     @property
     def waiting_for(self) -> str:
         """What did not come in time."""
-        return self._total_text if trio.current_time() >= self._ends_at else self._waiting_for
+        if trio.current_time() >= self._ends_at:
+            return f"end of the answer (limit {self._total_s:g} s)"
+        if self._has_begun:
+            return f"next token (limit {self._idle_s:g} s)"
+        return f"first token (limit {self._first_token_s:g} s)"

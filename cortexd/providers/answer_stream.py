@@ -55,24 +55,24 @@ class AnswerStream:
         return self
 
     async def __anext__(self) -> Batch:
-        while not (self._ended or self._decoder.finished):
+        decoder = self._decoder
+        while not (self._ended or decoder.finished):
+            try:
+                piece = await anext(self._pieces)
+            except StopAsyncIteration:
+                self._ended = True
+                with wire_failures(self._worker):
+                    events = decoder.close()
+            else:
+                # As in `wire_failures`, which costs more than the decoding of a piece.
+                try:
+                    events = decoder.feed(piece)
+                except (MalformedStream, UpstreamError) as exc:
+                    raise _named(self._worker, exc) from exc
             # A read may bring half an event, or nothing but comments.
-            if events := await self._read_once():
+            if events:
                 return events
         raise StopAsyncIteration
-
-    async def _read_once(self) -> Batch | tuple[()]:
-        try:
-            piece = await anext(self._pieces)
-        except StopAsyncIteration:
-            self._ended = True
-            with wire_failures(self._worker):
-                return self._decoder.close()
-        # As in `wire_failures`, which costs more than the decoding of a piece.
-        try:
-            return self._decoder.feed(piece)
-        except (MalformedStream, UpstreamError) as exc:
-            raise _named(self._worker, exc) from exc
 
 
 @contextmanager

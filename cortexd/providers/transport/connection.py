@@ -2,8 +2,8 @@
 
 import os
 import select
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -106,16 +106,18 @@ class SocketConnection:
             # No room, or nobody there: both are for the way that may wait.
             return data
 
-    async def receive(self) -> bytes | bytearray:
+    def receive(self) -> Coroutine[Any, Any, bytes | bytearray]:
         """What one read brings; nothing at the end of input.
 
         Over TLS, an end without a good-bye is a loss: anybody on the way could have made it.
 
         Errors: `ConnectionLost`.
         """
+        # Not a coroutine of its own: each one on the way is woken up with each piece.
+        return self._read_when_ready() if self._is_plain else self._read_tls()
+
+    async def _read_tls(self) -> bytes | bytearray:
         try:
-            if self._is_plain:
-                return await self._read_when_ready()
             return await self._stream.receive_some(READ_BYTES_MAX)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as exc:
             raise ConnectionLost(reason(exc)) from exc
@@ -129,16 +131,18 @@ class SocketConnection:
         """
         while True:
             if self._descriptor < 0:
-                raise trio.ClosedResourceError("it has been closed here")
-            if self._room == PIECE_BYTES:
-                await trio.lowlevel.wait_readable(self._descriptor)
-            else:
-                await trio.lowlevel.checkpoint()
+                raise ConnectionLost("it has been closed here")
             try:
+                if self._room == PIECE_BYTES:
+                    await trio.lowlevel.wait_readable(self._descriptor)
+                else:
+                    await trio.lowlevel.checkpoint()
                 data = os.read(self._descriptor, self._room)
             except BlockingIOError:
                 self._room = PIECE_BYTES
                 continue
+            except (OSError, trio.ClosedResourceError) as exc:
+                raise ConnectionLost(reason(exc)) from exc
             self._room = READ_BYTES_MAX if len(data) == self._room else PIECE_BYTES
             return data
 
