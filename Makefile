@@ -10,7 +10,7 @@ PROCESSES ?= 2
 FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-develop format lint types layers test coverage simulate bench check ci lock clean
+.PHONY: help run setup setup-develop format lint types layers test coverage simulate bench audit check ci lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench: setup-develop ## What supervision and the gateway cost, against their bud
 	@$(MAKE) --no-print-directory $(VENV)/litellm.done || echo "LiteLLM could not be installed"
 	@requirements/debian debian-bench.txt || echo "nginx could not be installed"
 	@$(BIN)/python -m bench.gateway
+
+audit: setup-develop ## Known flaws of what the daemon runs on (asks an advisory database on the internet)
+	@$(BIN)/pip-audit --requirement requirements/runtime.txt --no-deps --disable-pip --strict
 
 check: lint types layers coverage ## Every gate; takes the coverage of the last `make test`
 

@@ -140,6 +140,8 @@ def running_daemon(
     drain_s: float = 5.0,
     environ: dict[str, str] | None = None,
     measured: bool = False,
+    log_format: str = "json",
+    stderr: int | None = None,
 ) -> Iterator[Daemon]:
     """A node until the block ends, from the text of its `[[workers]]`, and other sections behind.
 
@@ -147,7 +149,8 @@ def running_daemon(
     for a worker to recover, nor suffers from what others have found wrong with a worker.
     `data`: more lines for the section of that name. `port`: where clients chat, if not
     anywhere; `admin`: where operators look. `measured`: whether its coverage counts; it is
-    slower then, and is stopped in the end and not just killed.
+    slower then, and is stopped in the end and not just killed. `stderr`: the descriptor that its
+    log goes to instead of the file.
     """
     config = folder / "cortexd.toml"
     begin = head(folder, drain_s=drain_s, data=data, port=port, admin=admin)
@@ -157,9 +160,9 @@ def running_daemon(
     config.write_text(begin + plain + workers, encoding="utf-8")
     with (folder / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cortexd", "--config", str(config), "--log-format", "json"],
+            [sys.executable, "-m", "cortexd", "--config", str(config), "--log-format", log_format],
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=log if stderr is None else stderr,
             text=True,
             env=os.environ | ({} if measured else UNMEASURED) | (environ or {}),
         )

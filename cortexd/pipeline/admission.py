@@ -1,4 +1,4 @@
-"""Layer 3: when the node has fallen low, some requests are turned away, so that others are served.
+"""Layer 4: when the node has fallen low, some requests are turned away, so that others are served.
 
 So are the requests of a client beyond what it may ask in a minute; the tokens it may spend are
 counted further in (`token_limit.py`).

@@ -1,4 +1,4 @@
-"""Layer 6: equal requests have one answer, be it kept from before or just being given.
+"""Layer 7: equal requests have one answer, be it kept from before or just being given.
 
 Why here: inside admission, since a hit costs capacity, too; outside routing and failover, since it
 needs no worker, and one upstream call for many must not be tried again by each of them.

@@ -1,4 +1,4 @@
-"""Below layer 1: a request that failed for good is kept on disk before its error is answered.
+"""Layer 2: a request that failed for good is kept on disk before its error is answered.
 
 Why here: outside the deadline, so that a request that ran out of time is kept as well, and has a
 moment left for it; inside accounting, whose outcome is the same whether or not it could be kept.

@@ -1,4 +1,4 @@
-"""Layer 2: the client's time limit, and the end of the drain, become a cancel scope.
+"""Layer 3: the client's time limit, and the end of the drain, become a cancel scope.
 
 Why here: all that is inside, waiting for a slot as well, counts against the limit; accounting,
 which is outside, sees what the limit did.

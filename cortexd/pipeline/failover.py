@@ -1,4 +1,4 @@
-"""Layer 8: the next worker, or the next key, or the same worker after a while, when one fails.
+"""Layer 9: the next worker, or the next key, or the same worker after a while, when one fails.
 
 As long as the client has seen nothing, that is as if nothing had happened; once it has, another
 worker carries the answer on where it broke off, if it is of the kind that can be.

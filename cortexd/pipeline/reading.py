@@ -1,4 +1,4 @@
-"""Layer 4: what the client has sent is read and understood.
+"""Layer 5: what the client has sent is read and understood.
 
 Why here: inside admission, so that a request that is turned away is never parsed; inside
 accounting, because one that cannot be understood has an outcome like any other; and before the

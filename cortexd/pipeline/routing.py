@@ -1,4 +1,4 @@
-"""Layer 7: the model's name becomes an ordered list of workers to try.
+"""Layer 8: the model's name becomes an ordered list of workers to try.
 
 Why here: outside failover, because which workers could serve is settled before the first of them is
 asked; inside caching, which needs no worker at all.

@@ -1,4 +1,4 @@
-"""Layer 5: a client may spend so many tokens a minute.
+"""Layer 6: a client may spend so many tokens a minute.
 
 Why here: behind reading, because only then can it be estimated what a request will take; before the
 cache, whose answers cost nothing in the end, but nobody knows that before the look-up. Requests are

@@ -1,4 +1,4 @@
-"""Layer 9, innermost: one attempt at one worker.
+"""Layer 10, innermost: one attempt at one worker.
 
 Why here: what it does (a slot, a stream, its timers) belongs to a single attempt and must be given
 back before the next one begins.

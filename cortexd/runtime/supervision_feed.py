@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from cortexd.domain.redaction import without_credentials
 from cortexd.observability.event_feed import EventFeed
 from supervisor_tree import (
     ChildExited,
@@ -72,4 +73,4 @@ def _told(event: Event) -> tuple[str, dict[str, Any]] | None:
 
 
 def _cut(cause: object) -> str:
-    return str(cause)[:CAUSE_CHARACTERS_MAX]
+    return without_credentials(str(cause))[:CAUSE_CHARACTERS_MAX]

@@ -29,6 +29,7 @@ from cortexd.runtime.application import Application, build_application
 from cortexd.runtime.doors import Doors
 from cortexd.runtime.supervision import supervision_tree
 from cortexd.runtime.surroundings import Surroundings
+from cortexd.storage.database import Database
 from supervisor_tree import NodeSnapshot, Tree, started_task, task
 from supervisor_tree.testing import running
 from tests.inline_database import InlineDatabase
@@ -153,17 +154,19 @@ async def running_node(
     *,
     adapt: Callable[[Application], Application] = lambda app: app,
     wall_clock: Callable[[], float] = time.time,
+    open_database: Callable[..., Database] = InlineDatabase,
 ) -> AsyncIterator[VirtualNode]:
     """A node until the block ends, from the text of its `[[workers]]`; all of them are well.
 
     `adapt`: changes the parts before they run. `wall_clock`: what it takes for the time of day.
+    `open_database`: makes its databases.
     """
     path = folder / "cortexd.toml"
     path.write_text(HEAD.format(folder=folder) + workers, encoding="utf-8")
     events: list[Event] = []
     chance = random.Random(SEED)  # noqa: S311  it has to come again, not to be secret
     around = Surroundings(
-        emit=events.append, chance=chance, wall_clock=wall_clock, open_database=InlineDatabase
+        emit=events.append, chance=chance, wall_clock=wall_clock, open_database=open_database
     )
     app = adapt(build_application(load(path, {}), around))
     doors = Doors(data=started_task(_stand_open, app), admin=task(trio.sleep_forever))

@@ -10,6 +10,7 @@ import trio
 from cortexd.actors.published import Published
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.node_sample import NodeSample
+from cortexd.domain.redaction import without_credentials
 from cortexd.http.admin.cache import cache_document
 from cortexd.http.admin.metrics import performance_document
 from cortexd.http.admin.worker_documents import breaker_document, worker_document
@@ -91,12 +92,14 @@ class AdminDocuments:
 def _node(snapshot: NodeSnapshot, clock_offset_s: float) -> dict[str, Any]:
     """A child and all below it, with the latest ends of its incarnations, the last one first."""
     document = attrs.asdict(snapshot, recurse=False)
+    if snapshot.last_exit is not None:
+        document["last_exit"] = without_credentials(snapshot.last_exit)
     document["exits"] = [
         {
             "exited_at": datetime.fromtimestamp(past.time + clock_offset_s, UTC).isoformat(),
             "incarnation": past.incarnation,
             "uptime_seconds": round(past.uptime, 3),
-            "reason": past.exit,
+            "reason": without_credentials(past.exit),
         }
         for past in reversed(snapshot.exits)
     ]
