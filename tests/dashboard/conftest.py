@@ -1,5 +1,6 @@
 """A real node, and a real browser to look at it."""
 
+import os
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,6 +10,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.daemon import Daemon, running_daemon
 from tests.dashboard.visitor import WAIT_MS_MAX, WIDE, Chat, Order, Visit, Visitor, token_of
+
+# They take pictures for the documentation, and find out nothing.
+collect_ignore = [] if "CORTEXD_SCREENSHOTS" in os.environ else ["test_dashboard_screenshots.py"]
 
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = (

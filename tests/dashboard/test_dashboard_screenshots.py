@@ -21,7 +21,7 @@ from tests.dashboard.visitor import WIDE, Visit
 
 FOLDER: Final = os.environ.get("CORTEXD_SCREENSHOTS")
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FOLDER, reason="pictures are not wanted")]
+pytestmark = pytest.mark.slow
 
 TRAFFIC_S: Final = 300
 CLIENTS: Final = 6

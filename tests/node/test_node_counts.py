@@ -131,13 +131,13 @@ def test_failed(node: Daemon, counted: Counters) -> None:
     failed = _growth(counted, "cortexd_requests_total", outcome="failed")
     served = _growth(counted, "cortexd_requests_total", outcome="served")
     attempts = _growth(counted, "cortexd_upstream_attempts_total", worker="broken")
+    broken = {"worker": "broken", "result": "server_error"}
+    of_its_kind = _growth(counted, "cortexd_upstream_attempts_total", **broken)
     first_tokens = _growth(counted, "cortexd_time_to_first_token_seconds_count")
     letters = _growth(counted, "cortexd_dead_letters_total", door="openai")
     assert _ask(node, "fail", model="none").status_code == 502
     assert (failed(), served(), first_tokens(), letters()) == (1, 0, 0, 1)
-    assert attempts() == counted(
-        "cortexd_upstream_attempts_total", worker="broken", result="server_error"
-    )
+    assert attempts() == of_its_kind() > 0
 
 
 def test_resumed(node: Daemon, counted: Counters) -> None:
