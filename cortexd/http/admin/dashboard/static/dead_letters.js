@@ -69,7 +69,7 @@ function makeRow(id, actions) {
 
 function showRow(row, letter) {
   fill(row, {
-    id: short(letter.id, 16),
+    id: short(letter.id, 24),
     message: letter.error.message,
     model: letter.model ?? "any",
     door: letter.door,
