@@ -12,7 +12,8 @@ from tests.fakes.dialect import Received
 from tests.fakes.server import Reply, serving
 
 TAKEN = Reply(200, {"content-type": "text/plain"}, (b"ok",))
-HANGING = Reply(100, {}, (), ending="hang")
+HANGING = Reply(200, {}, (b"o",), ending="hang", length=2)  # in the midst of the body
+SILENT = Reply(100, {}, (), ending="hang")
 
 PATH = "/services/T000/B000/sEcReT-token"
 """Where it is: as with Slack, who knows the path may post."""
