@@ -1,6 +1,8 @@
-"""FAULTS.md, rows P7 and P14: signals during a drain, and configurations that cannot be used."""
+"""FAULTS.md, rows P7, P9 and P14: signals at a bad time, and configurations of no use."""
 
+import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +31,7 @@ api_keys = ["file:KEY"]
 """
 
 TEXT = "word " * 40
+KILLS = 6
 
 
 @pytest.fixture
@@ -173,3 +176,21 @@ def test_p7_hups_and_a_term_at_once_end_in_order(operator: Operator) -> None:
     assert process.wait(HANGS_S) == 0
     with pytest.raises(httpx.TransportError):
         operator.ask("GET", "/admin/config")
+
+
+def test_p9_a_kill_during_a_reload_is_no_end(tmp_path: Path) -> None:
+    """The next start finds what it needs, wherever the one before was cut off."""
+    chance = random.Random(9)  # noqa: S311  it has to come again, not to be secret
+    config = CONFIG.split('[[workers]]\nname = "keyed"', maxsplit=1)[0]
+    for _ in range(KILLS):
+        with running_daemon(tmp_path, config) as daemon:
+            text = (tmp_path / "cortexd.toml").read_text(encoding="utf-8")
+            changed = text.replace('models = ["m"]', 'models = ["m", "n"]')
+            (tmp_path / "cortexd.toml").write_text(changed, encoding="utf-8")
+            daemon.process.send_signal(signal.SIGHUP)
+            time.sleep(chance.uniform(0.0, 0.03))
+            daemon.process.kill()
+            assert daemon.process.wait(HANGS_S) == -signal.SIGKILL
+    with running_daemon(tmp_path, config) as daemon:
+        daemon.wait_available("talker")
+    assert not list((tmp_path / "state").glob("*.corrupt-*"))

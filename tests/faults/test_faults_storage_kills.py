@@ -71,8 +71,11 @@ def _one_life(breeder: Any, path: Path, *, acknowledgements: int, pause_s: float
         breeder.take(line)
 
 
-def test_p8_a_node_that_is_killed_again_and_again_keeps_what_it_has_named(tmp_path: Path) -> None:
-    """Every id that a client has seen in an answer is there after the last kill."""
+def test_p3_p8_a_node_killed_again_and_again_keeps_what_it_has_named(tmp_path: Path) -> None:
+    """Every id that a client has seen in an answer is there after the last kill.
+
+    The kernel kills in the same way a process that has taken too much memory (P3).
+    """
     chance = _chance()
     named: list[str] = []
     for _ in range(NODE_KILLS):
