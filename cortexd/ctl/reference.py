@@ -28,7 +28,8 @@ def page() -> str:
 
 
 def _sections(command: click.Command, name: str, within: click.Context | None) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=within, terminal_width=90)
+    settings = {**command.context_settings, "terminal_width": 90}
+    context = click.Context(command, info_name=name, parent=within, **settings)
     yield f"## {context.command_path}\n"
     yield f"```text\n{command.get_help(context).rstrip()}\n```\n"
     if isinstance(command, click.Group):
