@@ -148,6 +148,18 @@ async def test_every_wait_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     await database.aclose()
 
 
+async def _hang(database: Database, until: threading.Event, nursery: trio.Nursery) -> None:
+    """Have the database's thread hang; returns when it does."""
+    begun, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def work(_connection: sqlite3.Connection) -> None:
+        token.run_sync_soon(begun.set)
+        until.wait(20)
+
+    nursery.start_soon(database.read, work)
+    await begun.wait()
+
+
 async def test_what_nobody_waits_for_any_more_is_not_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,8 +168,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(
     await database.read(_numbers)
     hangs = threading.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.read, lambda _connection: hangs.wait(20))
-        await trio.testing.wait_all_tasks_blocked()
+        await _hang(database, hangs, nursery)
         monkeypatch.setattr(database_module, "WAIT_S_MAX", 0.05)
         with pytest.raises(StorageFailed, match="did not answer"):
             await database.write(_add(1))
@@ -173,8 +184,7 @@ async def test_reads_and_writes_take_turns(tmp_path: Path) -> None:
     await database.read(_numbers)
     hangs, order = threading.Event(), list[str]()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.read, lambda _connection: hangs.wait(20))
-        await trio.testing.wait_all_tasks_blocked()
+        await _hang(database, hangs, nursery)
         for _ in range(100):
             nursery.start_soon(database.read, lambda _connection: order.append("read"))
         await trio.testing.wait_all_tasks_blocked()
@@ -192,16 +202,9 @@ async def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(database_module, "WAITING_JOBS_MAX", 2)
     database = Database(tmp_path / "things.db", (TABLE,))
     await database.read(_numbers)
-    hangs, begun = threading.Event(), trio.Event()
-    token = trio.lowlevel.current_trio_token()
-
-    def hang(_connection: sqlite3.Connection) -> None:
-        token.run_sync_soon(begun.set)
-        hangs.wait(20)
-
+    hangs = threading.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.read, hang)
-        await begun.wait()
+        await _hang(database, hangs, nursery)
         nursery.start_soon(database.write, _add(1))
         nursery.start_soon(database.write, _add(2))
         await trio.testing.wait_all_tasks_blocked()
