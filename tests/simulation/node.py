@@ -103,6 +103,8 @@ def _config(servers: Sequence[SimulatedServer], chance: random.Random) -> Config
         _defaults(),
         pool=PoolSettings(strategy=chance.choice(list(PoolStrategy))),
         workers=tuple(_worker(server, chance) for server in servers),
+        # Nobody reads along.
+        alerts=attrs.evolve(_defaults().alerts, channels=()),
     )
 
 
