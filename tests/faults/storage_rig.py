@@ -1,7 +1,6 @@
 """Writers that are killed, and disks that fail under them by the hand of strace."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,15 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import attrs
-import pytest
 
 from tests.daemon import UNMEASURED
 
 WRITER: Final = (sys.executable, "-m", "tests.faults.storage_writer")
 ROOT: Final = Path(__file__).parents[2]
 SYNCS: Final = "fsync,fdatasync"
-
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.daemon import running_daemon
-from tests.faults.storage_rig import check_whole, injecting, needs_strace, writer
+from tests.faults.storage_rig import check_whole, injecting, writer
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -112,7 +112,6 @@ def _fail_until_dead(url: str, named: list[str]) -> None:
             pass  # it has been killed
 
 
-@needs_strace
 def test_d2_a_failed_sync_is_not_acknowledged(tmp_path: Path) -> None:
     """Every tenth sync fails: those letters are said to have failed, and the next ones are kept."""
     path, log = tmp_path / "dead_letters.db", tmp_path / "strace"
@@ -123,7 +122,6 @@ def test_d2_a_failed_sync_is_not_acknowledged(tmp_path: Path) -> None:
     check_whole(path, failing.acknowledged)
 
 
-@needs_strace
 @pytest.mark.parametrize("number", range(1, WRITES + 1, 10))
 def test_d3_no_space_at_the_nth_write_loses_nothing(tmp_path: Path, number: int) -> None:
     """Whatever that write is part of: the making of the file, a letter, a checkpoint."""
@@ -137,7 +135,6 @@ def test_d3_no_space_at_the_nth_write_loses_nothing(tmp_path: Path, number: int)
     check_whole(path, failing.acknowledged)
 
 
-@needs_strace
 def test_d9_what_is_acknowledged_has_been_synced(tmp_path: Path) -> None:
     """A loss of power takes what was written and not synced: at no acknowledgement is there any."""
     path, log = tmp_path / "dead_letters.db", tmp_path / "strace"

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.daemon import Daemon, running_daemon
-from tests.faults.storage_rig import SYNCS, needs_strace
+from tests.faults.storage_rig import SYNCS
 from tests.faults.upstream import until
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
@@ -264,7 +264,6 @@ def test_d6_a_reader_that_never_ends_does_not_fill_the_disk(tmp_path: Path) -> N
         assert log.stat().st_size <= 8 * MIB
 
 
-@needs_strace
 def test_d8_a_slow_disk_slows_no_chat(tmp_path: Path) -> None:
     """While one failed request waits for a sync of a second, others are answered."""
     with _node(tmp_path) as node, _slow_syncs(node.daemon.process.pid, tmp_path / "strace"):
