@@ -1,6 +1,5 @@
 """The degradation manager: settles at which level the node works, and publishes it."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -12,7 +11,7 @@ from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.events import DegradationChanged, Emit
 from cortexd.domain.worker import WorkerStatus
 from cortexd.policy.degradation import DegradationLevel
-from cortexd.policy.degradation_settings import DegradationSettings, Staffing
+from cortexd.policy.degradation_settings import DegradationSettings, Staffing, as_expected
 from cortexd.policy.degradation_state import DegradationState, assessed, forced_to
 from cortexd.policy.obstacles import Obstacle
 from cortexd.policy.pressure import Pressure
@@ -20,12 +19,6 @@ from supervisor_tree import Actor, Name, whereis
 
 TICK_S: Final = 1.0
 """Time alone can change the level, and so can what nobody reports, such as memory."""
-
-FIRST_WORKER_S_MAX: Final = 60.0
-"""How long a node that starts waits for its first worker before it counts as fallen.
-
-A model takes a while to load, and who asks meanwhile is told that no worker is there yet.
-"""
 
 _AT_REST: Final = frozenset({Obstacle.BREAKER_OPEN, Obstacle.NO_HEALTHY_KEY})
 
@@ -60,12 +53,11 @@ class DegradationManager(Actor):
         self._pressure = pressure
         self._settings = settings
         self._emit = emit
-        self._has_begun = False
-        self._begins_at = math.inf
+        self._had_worker = False
+        self._began_at = trio.current_time()
 
     async def on_start(self) -> None:
         """Go on from the level that was published last."""
-        self._begins_at = trio.current_time() + FIRST_WORKER_S_MAX
         await self.assess()
         self.every(TICK_S, DegradationManager.assess)
         self.nursery.start_soon(self._watch, self._view.value)
@@ -74,13 +66,11 @@ class DegradationManager(Actor):
         """Take another look."""
         now = trio.current_time()
         members = self._view.value.members
-        workers = staffing(members, now)
-        if not self._has_begun:
-            self._has_begun = now >= self._begins_at or any(
-                member.health.status is WorkerStatus.AVAILABLE for member in members
-            )
-        if not self._has_begun:
-            workers = Staffing(workers.workers, 0, workers.workers)
+        self._had_worker = self._had_worker or any(
+            member.health.status is WorkerStatus.AVAILABLE for member in members
+        )
+        age_s = now - self._began_at
+        workers = as_expected(staffing(members, now), had_one=self._had_worker, age_s=age_s)
         self._enter(assessed(self._state.value, workers, self._pressure(), self._settings, now=now))
 
     async def force(self, level: DegradationLevel | None) -> DegradationState:

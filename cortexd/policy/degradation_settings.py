@@ -1,9 +1,17 @@
 """When the node counts as fallen, and what is done about it, in numbers."""
 
+from typing import Final
+
 import attrs
 from attrs import validators
 
 from cortexd.policy.degradation import DegradationLevel
+
+FIRST_WORKER_S_MAX: Final = 60.0
+"""How long a node that starts waits for its first worker before it counts as fallen.
+
+A model takes a while to load, and who asks meanwhile is told that no worker is there yet.
+"""
 
 _share = validators.and_(validators.ge(0.0), validators.le(1.0))
 
@@ -69,6 +77,16 @@ class Staffing:
     def share(self) -> float:
         """The available ones, from 0 to 1."""
         return self.available / self.workers if self.workers else 0.0
+
+
+def as_expected(staffing: Staffing, *, had_one: bool, age_s: float) -> Staffing:
+    """The staffing to go by: of a node that has just started, and had no worker yet, the full one.
+
+    `age_s`: for how long the node has been looking.
+    """
+    if had_one or age_s >= FIRST_WORKER_S_MAX:
+        return staffing
+    return Staffing(staffing.workers, 0, staffing.workers)
 
 
 def level_by_workers(staffing: Staffing, settings: DegradationSettings) -> DegradationLevel:

@@ -21,6 +21,7 @@ from cortexd.http.guard import HEADER_BYTES_MAX, AsgiApp
 from cortexd.http.host_errors import OVER_CONNECTED
 from cortexd.runtime.http_connection import Connection, Patience
 from cortexd.runtime.http_protocol import Context, Host
+from cortexd.runtime.listening_sockets import BACKLOG_CONNECTIONS_MAX
 
 log = structlog.get_logger(__name__)
 
@@ -186,10 +187,13 @@ def _listener(sock: socket.socket) -> trio.SocketListener:
 
 
 def _connected_already(sockets: Sequence[socket.socket]) -> Iterator[trio.SocketStream]:
-    """Those who wait in the kernel's queues. A close would reset them, unserved."""
+    """Those who wait in the kernel's queues. A close would reset them, unserved.
+
+    No more than a queue holds: who comes while it is being emptied must not keep us here.
+    """
     for sock in sockets:
         with suppress(OSError):
-            while True:
+            for _ in range(BACKLOG_CONNECTIONS_MAX):
                 accepted, _ = sock.accept()
                 yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
 

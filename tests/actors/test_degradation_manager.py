@@ -11,7 +11,6 @@ import trio
 
 from cortexd.actors.degradation_manager import (
     DEGRADATION_MANAGER,
-    FIRST_WORKER_S_MAX,
     DegradationManager,
     staffing,
 )
@@ -20,7 +19,11 @@ from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.events import DegradationChanged, Event
 from cortexd.domain.worker import WorkerHealth, WorkerStatus
 from cortexd.policy.degradation import DegradationLevel
-from cortexd.policy.degradation_settings import DegradationSettings, Staffing
+from cortexd.policy.degradation_settings import (
+    FIRST_WORKER_S_MAX,
+    DegradationSettings,
+    Staffing,
+)
 from cortexd.policy.degradation_state import CLIMB_S, DegradationState
 from cortexd.policy.load_balancing import PoolStrategy
 from cortexd.policy.pressure import Pressure
