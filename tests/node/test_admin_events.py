@@ -56,6 +56,7 @@ def _next(events: Iterator[ServerSentEvent], kind: str) -> ServerSentEvent:
 
 def test_events_arrive_as_they_happen(operator: Operator) -> None:
     """Numbered, with a kind, a time and what there is to say."""
+    operator.ask("POST", "/admin/workers/dead/activate")
     with operator.events() as events:
         _ask(operator)
         ended = _next(events, "exchange_ended")
