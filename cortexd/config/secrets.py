@@ -12,10 +12,13 @@ from typing import NoReturn
 
 import attrs
 
+from cortexd.config.server_url import parse_server_url
 from cortexd.domain.secret import Secret
+from cortexd.domain.server_url import ServerUrl
 
 SECRET_BYTES_MAX = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_SCHEMES = frozenset({"env", "file", "credential"})
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
@@ -49,6 +52,21 @@ class SecretSource:
             "a credential does not belong into this file: write env:NAME, file:PATH or"
             " credential:NAME (or allow_inline_secrets = true at the top of the file)"
         )
+
+    def resolve_url(self, text: str) -> ServerUrl:
+        """The address that stands here, or behind a reference if it has a password in it.
+
+        Errors: `ValueError`.
+        """
+        if text.partition(":")[0] in _SCHEMES:
+            return parse_server_url(self.resolve(text).reveal())
+        url = parse_server_url(text)
+        if url.password is not None and not self.inline_allowed:
+            raise WrongSecret(
+                "a password does not belong into this file: write env:NAME, file:PATH or"
+                " credential:NAME for the whole URL"
+            )
+        return url
 
     def _from_variable(self, name: str) -> Secret:
         if not name:

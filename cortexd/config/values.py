@@ -15,6 +15,7 @@ from cattrs import Converter, IterableValidationError
 from cortexd.config.problems import KeyPath
 from cortexd.config.secrets import SecretSource
 from cortexd.domain.secret import Secret
+from cortexd.domain.server_url import ServerUrl
 
 _TYPE_NAMES: Mapping[type, str] = {
     str: "a text",
@@ -38,6 +39,7 @@ def strict_converter(secrets: SecretSource) -> Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(Path, _path)
     converter.register_structure_hook(Secret, lambda value, _: secrets.resolve(_text(value)))
+    converter.register_structure_hook(ServerUrl, lambda value, _: secrets.resolve_url(_text(value)))
     converter.register_structure_hook_func(_is_enum, _choice)
     converter.register_structure_hook_func(
         _is_list, lambda value, wanted: _list(value, wanted, converter)

@@ -1,7 +1,8 @@
 """Every way an exchange can go wrong, each saying whose fault it is.
 
 The client's: `RequestRefused`, `RateLimited`. A worker's: `WorkerFailed`. The node's:
-`NoWorkerAvailable`, `RequestShed`, `NodeStopping`, `StorageFailed`. Nobody's: `DeadlineExceeded`.
+`NoWorkerAvailable`, `RequestShed`, `NodeStopping`, `StorageFailed`, `SharedStoreFailed`. Nobody's:
+`DeadlineExceeded`.
 """
 
 from collections.abc import Collection
@@ -129,5 +130,12 @@ class NodeStopping(CortexError):
 @attrs.frozen
 class StorageFailed(CortexError):
     """What should have been kept, or read, on disk was not; a chat never fails with it."""
+
+    message: str
+
+
+@attrs.frozen
+class SharedStoreFailed(CortexError):
+    """What nodes share could not be read or written in time; a chat never fails with it."""
 
     message: str

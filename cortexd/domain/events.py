@@ -241,6 +241,14 @@ class CredentialRejected:
     retry_after_s: float | None
 
 
+@attrs.frozen(kw_only=True)
+class ClusterLinkChanged:
+    """The node has reached what it shares with other nodes, or has lost it; `reason`: why."""
+
+    is_up: bool
+    reason: str | None
+
+
 Event: TypeAlias = (
     ClientKeyChanged
     | CredentialRejected
@@ -262,6 +270,7 @@ Event: TypeAlias = (
     | DeadLetterRetried
     | AlertChanged
     | AlertChannelFailed
+    | ClusterLinkChanged
 )
 
 Emit: TypeAlias = Callable[[Event], None]

@@ -83,6 +83,8 @@ def _configure_libraries(
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # One line for each upstream request would drown the canonical line.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Each failed attempt to connect would be a traceback; the link tells of it in one line.
+    logging.getLogger("coredis").setLevel(logging.CRITICAL + 1)
 
 
 def _redacted(redact: Callable[[str], str], _logger: object, _method: str, line: Any) -> str:

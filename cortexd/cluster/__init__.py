@@ -1,0 +1,1 @@
+"""What nodes share over Redis. Only importer of coredis; a node without it is complete."""
