@@ -6,17 +6,24 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.dashboard.visitor import Chat, Order, Visit, Visitor
+from tests.operator import wait_until
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
 def _clean(order: Order) -> Iterator[None]:
-    """Let each test begin with an empty queue and a worker that has not been given up."""
+    """Let each test begin with an empty queue, a worker that is well, and no alert about it."""
     order("POST", "/admin/dlq/purge", {})
     order("POST", "/admin/breakers/broken/reset")
+    wait_until(lambda: not _fires(order, "breaker_open"))
     yield
     order("POST", "/admin/breakers/broken/reset")
+
+
+def _fires(order: Order, rule: str) -> bool:
+    alerts = order("GET", "/admin/alerts")["items"]
+    return any(alert["rule"] == rule and alert["state"] != "resolved" for alert in alerts)
 
 
 def letter_of(visitor: Visitor, model: str) -> Locator:
