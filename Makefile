@@ -8,9 +8,11 @@ CONFIG ?= cortexd.toml
 SEEDS ?= 1000
 PROCESSES ?= 2
 FIRST ?= 0
+USERS ?= 200
+NODES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-develop format lint types layers test coverage simulate bench audit check ci lock clean
+.PHONY: help run setup setup-develop format lint types layers test coverage simulate bench load load-limit manifests audit check ci lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,11 +81,29 @@ coverage: setup-develop .coverage ## The branches no test reaches, and the floor
 simulate: setup-develop ## Play whole nodes under a virtual clock, a seed each (SEEDS=1000; FIRST=0)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST)
 
-bench: setup-develop ## What supervision and the gateway cost, against their budgets (about 3 minutes)
+bench: setup-develop ## What supervision, the gateway and stuck sinks cost, against their budgets (about 4 minutes)
 	@$(BIN)/python -m bench.supervision
+	@$(BIN)/python -m bench.sinks
 	@$(MAKE) --no-print-directory $(VENV)/litellm.done || echo "LiteLLM could not be installed"
 	@requirements/debian debian-bench.txt || echo "nginx could not be installed"
 	@$(BIN)/python -m bench.gateway
+
+load: setup-develop ## Let k6's users chat with nodes on this machine, for a verdict (USERS=200 NODES=2; 2 minutes)
+	@$(BIN)/python -m bench.load --users $(USERS) --nodes $(NODES)
+
+load-limit: setup-develop ## The most users that nodes on this machine bear (NODES=2; about 10 minutes)
+	@$(BIN)/python -m bench.load --users $(USERS) --nodes $(NODES) --ramp 15 --hold 30 --find-limit
+
+# Kubernetes 1.30 is the oldest that takes them; the other is the newest whose schemas the package has.
+manifests: setup-develop ## What deploy/kubernetes comes to, held against the schemas of the API
+	@requirements/debian
+	@set -e; for folder in deploy/kubernetes/base deploy/kubernetes/overlays/*; do \
+		rendered=$$(kubectl kustomize $$folder); \
+		for version in 1.30 1.37; do \
+			echo "== $$folder, Kubernetes $$version"; \
+			echo "$$rendered" | $(BIN)/kubernetes-validate --strict -k $$version -; \
+		done; \
+	done
 
 audit: setup-develop ## Known flaws of what the daemon runs on (asks an advisory database on the internet)
 	@$(BIN)/pip-audit --requirement requirements/runtime.txt --no-deps --disable-pip --strict

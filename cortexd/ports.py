@@ -1,4 +1,7 @@
-"""Every interface between the brain and its edges, on one page."""
+"""Every interface between the brain and its edges, on one page.
+
+Those to other nodes and to a fleet have pages of their own: `cluster_ports.py`, `fleet_ports.py`.
+"""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

@@ -63,18 +63,20 @@ class Operator:
 
 
 def parsed(lines: Iterator[str]) -> Iterator[ServerSentEvent]:
-    """The events in the lines of a stream; comments are passed by."""
+    """The events in the lines of a stream. Fails where none comes, though the stream goes on."""
     fields: dict[str, str] = {}
+    give_up_at = time.monotonic() + HANGS_S
     for line in lines:
         if line.startswith(":"):
-            continue
-        if line:
+            # These comments keep coming, so that no read would ever run into the client's limit.
+            assert time.monotonic() < give_up_at, f"no event within {HANGS_S:g} s"
+        elif line:
             name, _, value = line.partition(": ")
             fields[name] = value
         elif fields:
             number = int(fields["id"]) if "id" in fields else None
             yield ServerSentEvent(number, fields["event"], json.loads(fields["data"]))
-            fields = {}
+            fields, give_up_at = {}, time.monotonic() + HANGS_S
 
 
 @contextmanager

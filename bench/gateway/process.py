@@ -46,7 +46,7 @@ class Running:
         """
         if self.process.poll() is not None:
             raise self._failure("ended")
-        return {pid: _cpu_seconds_of(pid) for pid in family(self.process.pid)}
+        return {pid: cpu_seconds_of(pid) for pid in family(self.process.pid)}
 
     async def wait_ready(self) -> None:
         """Until it has given a right answer. Raises `NotRunning`."""
@@ -117,5 +117,6 @@ def _children(pid: int) -> list[int]:
     return [int(child) for path in listed for child in path.read_text(encoding="ascii").split()]
 
 
-def _cpu_seconds_of(pid: int) -> float:
+def cpu_seconds_of(pid: int) -> float:
+    """What a process has used so far, user and system. Raises `OSError` when it has ended."""
     return time.clock_gettime((~pid << _PID_SHIFT) | _CPUCLOCK_SCHED)

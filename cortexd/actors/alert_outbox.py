@@ -1,7 +1,7 @@
 """What one channel has yet to tell people; it outlives the channel's incarnations.
 
-Rules of this file: nothing in here waits but `wait_filled`, so whoever puts something in is never
-held up; the queue is bounded, and what is dropped is counted and told.
+Rules of this file: nothing in here waits but `wait_filled` and `wait_settled`, so whoever puts
+something in is never held up; the queue is bounded, and what is dropped is counted and told.
 """
 
 from collections import deque
@@ -30,6 +30,8 @@ class AlertOutbox:
         self._lost_told = 0
         self._attempts = 0
         self._filled = trio.Event()
+        self._settled = trio.Event()
+        self._is_held = False
         self.delivered_count = 0
         self.failure: str | None = None
         """Why the last attempt failed; `None` once one has gone well."""
@@ -38,6 +40,11 @@ class AlertOutbox:
     def queued(self) -> int:
         """How many notices are still to be told."""
         return len(self._taken) + len(self._waiting)
+
+    @property
+    def unsettled(self) -> tuple[Notice, ...]:
+        """Those that are still to be told, oldest first."""
+        return (*self._taken, *self._waiting)
 
     @property
     def lost(self) -> int:
@@ -51,7 +58,7 @@ class AlertOutbox:
 
     def put(self, notice: Notice) -> None:
         """Add a notice, unless it is not severe enough for this channel. Never waits."""
-        if notice.severity.rank < self._least.rank:
+        if not self.takes(notice):
             return
         if len(self._waiting) == WAITING_MAX:
             self._waiting.popleft()
@@ -59,9 +66,28 @@ class AlertOutbox:
         self._waiting.append(notice)
         self._filled.set()
 
+    def takes(self, notice: Notice) -> bool:
+        """Whether it is severe enough for this channel."""
+        return notice.severity.rank >= self._least.rank
+
+    def withdraw(self) -> None:
+        """Leave to somebody else what is in here; an attempt under way is not tried again."""
+        self._waiting.clear()
+        self._taken = ()
+
+    def hold(self, *, is_held: bool) -> None:
+        """Have nothing more taken for the time being, or let it go on."""
+        if self._is_held and not is_held:
+            self._filled.set()
+        self._is_held = is_held
+
+    async def wait_settled(self) -> None:
+        """Wait until something that was taken is delivered or given up."""
+        await self._settled.wait()
+
     async def wait_filled(self) -> None:
         """Wait until there is something to tell."""
-        while not self.queued:
+        while self._is_held or not self.queued:
             self._filled = trio.Event()
             await self._filled.wait()
 
@@ -83,8 +109,8 @@ class AlertOutbox:
         """People have been told what was taken."""
         self.delivered_count += len(self._taken)
         self._lost -= self._lost_told
-        self._taken = ()
         self.failure = None
+        self._settle()
 
     def failed(self, reason: str) -> None:
         """It did not work, and is to be tried again."""
@@ -94,6 +120,11 @@ class AlertOutbox:
         """It will not be tried again; gives how many notices are lost by that."""
         lost = len(self._taken)
         self._lost += lost
-        self._taken = ()
         self.failure = reason
+        self._settle()
         return lost
+
+    def _settle(self) -> None:
+        self._taken = ()
+        self._settled.set()
+        self._settled = trio.Event()

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -9,6 +10,7 @@ import trio
 
 from cortexd.actors.handler_limit import HANDLER_S_MAX
 from cortexd.actors.published import Published
+from cortexd.cluster_ports import SharedClientKeys
 from cortexd.domain.client_key import (
     ID_ALPHABET,
     ID_CHARACTERS,
@@ -16,6 +18,7 @@ from cortexd.domain.client_key import (
     ClientKey,
     ClientKeyId,
     Instant,
+    KeyRecords,
     KeyScope,
     KeySource,
     KeyState,
@@ -24,7 +27,7 @@ from cortexd.domain.client_key import (
     write_key,
 )
 from cortexd.domain.criticality import Criticality
-from cortexd.domain.errors import StorageFailed
+from cortexd.domain.errors import SharedStoreFailed, StorageFailed
 from cortexd.domain.events import ClientKeyChanged, Emit
 from cortexd.domain.secret import Secret
 from cortexd.policy.client_keys import HeldKey, KeyTable, key_table
@@ -35,6 +38,9 @@ from supervisor_tree import Actor, Name, Reply, ReplyError
 LOAD_S_MAX: Final = 2.0
 TICK_S: Final = 1.0
 """How soon keys that could not be read, or a revocation that could not be kept, are tried again."""
+
+SHARE_S: Final = 0.5
+"""How soon a node hears what others tell; a revocation is to hold everywhere within a second."""
 
 NOTE_USES_S: Final = 60.0
 
@@ -74,7 +80,8 @@ class NewKey:
 class ClientKeyParts:
     """What the actor needs, all of which outlives it.
 
-    `configured` gives the keys and limits of the configuration as they are now.
+    `configured` gives the keys and limits of the configuration as they are now. `shared`: where
+    the nodes of a cluster tell each other of theirs; `None` where there are no others.
     """
 
     table: Published[KeyTable]
@@ -83,13 +90,15 @@ class ClientKeyParts:
     pepper: Secret
     wall_clock: Callable[[], float]
     emit: Emit
+    shared: SharedClientKeys | None = None
 
 
 class ClientKeys(Actor):
     """Owns the table. The doors only read it, so nobody waits for this actor, alive or not.
 
     Its handlers never wait for the disk: a key that is revoked while another is being kept opens
-    nothing at once.
+    nothing at once. Nor for other nodes: what they have not been told is told when they are there,
+    and what they tell is kept here as well, so that it holds without them.
     """
 
     max_handler_time = HANDLER_S_MAX
@@ -101,6 +110,8 @@ class ClientKeys(Actor):
         self._created = [key for key in known if key.source is KeySource.CREATED]
         self._revoked_at = {key.id: key.revoked_at for key in known if key.revoked_at is not None}
         self._unkept = set(self._revoked_at)
+        self._unkept_keys: dict[ClientKeyId, ClientKey] = {}
+        self._news = trio.Event()
         self._is_complete = parts.table.value.is_complete
         self._last_used_at: Mapping[ClientKeyId, Instant] = {}
         self._noted: dict[ClientKeyId, Instant] = {}
@@ -111,6 +122,8 @@ class ClientKeys(Actor):
             await self._load()
         self._publish()
         self.nursery.start_soon(self._keep_up)
+        if self._parts.shared is not None:
+            self.nursery.start_soon(self._share, self._parts.shared)
 
     async def refresh(self) -> None:
         """Take over what the configuration says now."""
@@ -144,6 +157,7 @@ class ClientKeys(Actor):
             self._unkept.add(key_id)
             self._publish()
             self._tell(key_id, KeyState.REVOKED)
+            self._news.set()
         self.nursery.start_soon(self._revoke, reply, key_id)
 
     async def _create(self, reply: Reply[NewKey], new: NewKey) -> None:
@@ -155,6 +169,7 @@ class ClientKeys(Actor):
         self._created.append(new.key)
         self._publish()
         self._tell(new.key.id, KeyState.ACTIVE)
+        self._news.set()
         reply.send(new)
 
     async def _revoke(self, reply: Reply[HeldKey], key_id: ClientKeyId) -> None:
@@ -183,8 +198,51 @@ class ClientKeys(Actor):
                 if trio.current_time() >= uses_due_at:
                     uses_due_at = trio.current_time() + NOTE_USES_S
                     await self._note_uses()
+                for key in tuple(self._unkept_keys.values()):
+                    await self._parts.store.add(key)
+                    del self._unkept_keys[key.id]
             except StorageFailed:
                 continue  # the database itself reports what is wrong with it
+
+    async def _share(self, shared: SharedClientKeys) -> None:
+        """Hear what others have done, and tell what was done here, twice a second and at once."""
+        version, told = None, KeyRecords()
+        while True:
+            try:
+                heard = await shared.changed_since(version)
+                if heard is not None:
+                    version, told = heard
+                    self._take_over(told.beyond(self._records()))
+                # Also what others have told, and Redis has lost since.
+                if news := self._records().beyond(told):
+                    await shared.tell(news)
+            except SharedStoreFailed:
+                pass  # tried again, as long as it takes
+            with trio.move_on_after(SHARE_S):
+                await self._news.wait()
+            self._news = trio.Event()
+
+    def _records(self) -> KeyRecords:
+        """What this node knows that others may not."""
+        return KeyRecords(
+            created={key.id: key for key in self._created}, revoked_at=self._revoked_at
+        )
+
+    def _take_over(self, news: KeyRecords) -> None:
+        """Have what other nodes have done hold here, and be kept here."""
+        if not news:
+            return
+        room = max(0, KEYS_MAX - len(self._parts.table.value.keys))
+        created = dict(islice(news.created.items(), room))
+        self._created += created.values()
+        self._unkept_keys.update(created)
+        self._revoked_at.update(news.revoked_at)
+        self._unkept.update(news.revoked_at)
+        self._publish()
+        for key_id in created:
+            self._tell(key_id, KeyState.ACTIVE)
+        for key_id in news.revoked_at:
+            self._tell(key_id, KeyState.REVOKED)
 
     async def _load(self) -> bool:
         """Read what is kept; false if it cannot be read, or is not all of it."""
@@ -192,7 +250,11 @@ class ClientKeys(Actor):
             kept = await self._parts.store.load()
         except StorageFailed:
             return False
-        self._created = list(kept.keys)
+        if self._parts.shared is not None:
+            # What was heard from others, and is not kept yet, is known all the same.
+            ids = {key.id for key in kept.keys}
+            self._unkept_keys = {key.id: key for key in self._created if key.id not in ids}
+        self._created = [*kept.keys, *self._unkept_keys.values()]
         self._revoked_at = {**self._revoked_at, **kept.revoked_at}
         self._unkept -= kept.revoked_at.keys()
         self._last_used_at = kept.last_used_at

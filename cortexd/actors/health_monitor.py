@@ -1,7 +1,7 @@
 """The health monitor: asks every worker how it is doing, and publishes the verdicts."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -36,8 +36,16 @@ HealthHistory: TypeAlias = Published[tuple[HealthCheck, ...]]
 """The last health checks, oldest first."""
 
 
+Heard: TypeAlias = Callable[[RegisteredWorker], Probe | None]
+"""A good check of the worker that another node has made lately, in place of one by this node."""
+
+
 class HealthMonitor(Actor):
-    """All workers in parallel, every interval; each probe in a helper task with its own limit."""
+    """All workers in parallel, every interval; each probe in a helper task with its own limit.
+
+    `heard`: a worker that another node sees to, and finds well, need not be asked by all. What is
+    not well, here or there, each node finds out for itself.
+    """
 
     max_handler_time = HANDLER_S_MAX
 
@@ -50,6 +58,7 @@ class HealthMonitor(Actor):
         *,
         chance: random.Random,
         emit: Emit,
+        heard: Heard | None = None,
     ) -> None:
         self._roster = roster
         self._board = board
@@ -57,6 +66,7 @@ class HealthMonitor(Actor):
         self._history = history
         self._chance = chance
         self._emit = emit
+        self._heard = heard
         self._probing: set[ChatProvider] = set()
 
     async def on_start(self) -> None:
@@ -66,7 +76,8 @@ class HealthMonitor(Actor):
     async def check_all(self) -> None:
         """One round, and the time of the next."""
         for worker in self._roster.value:
-            self._start_probe(worker)
+            if not self._trusts_another(worker):
+                self._start_probe(worker)
         spread = self._chance.uniform(1 - JITTER, 1 + JITTER)
         self.send_after(self._settings.interval_seconds * spread, HealthMonitor.check_all)
 
@@ -80,6 +91,17 @@ class HealthMonitor(Actor):
         """Go by other settings from now on; the next round comes when it was to come."""
         self._settings = settings
 
+    def _trusts_another(self, worker: RegisteredWorker) -> bool:
+        before = self._board.value.get(worker.name, WorkerHealth())
+        if self._heard is None or before.status is not WorkerStatus.AVAILABLE:
+            return False
+        probe = self._heard(worker)
+        if probe is None or is_contested(before):
+            return False
+        after = judge(before, probe, now=trio.current_time(), settings=self._settings)
+        self._publish(worker.name, after)
+        return True
+
     async def probed(self, name: WorkerName, provider: ChatProvider, probe: Probe) -> None:
         """Take in the result of a probe."""
         self._probing.discard(provider)
@@ -89,12 +111,7 @@ class HealthMonitor(Actor):
             return
         before = self._board.value.get(name, WorkerHealth())
         after = judge(before, probe, now=trio.current_time(), settings=self._settings)
-        # Built from the roster, so that a worker which has gone leaves the board as well.
-        verdicts = {n: verdict for n, verdict in self._board.value.items() if n in known}
-        verdicts[name] = after
-        self._board.publish(verdicts)
-        self._remember(name, probe, verdicts)
-        whereis(WORKER_POOL).cast(WorkerPool.refresh)
+        self._remember(name, probe, self._publish(name, after))
         if after.status is not before.status:
             self._emit(
                 WorkerStatusChanged(
@@ -107,6 +124,17 @@ class HealthMonitor(Actor):
             self.send_after(CONTESTED_INTERVAL_S, HealthMonitor.check, name)
         elif after.status is WorkerStatus.UNAVAILABLE:
             self.send_after(UNAVAILABLE_INTERVAL_S, HealthMonitor.check, name)
+
+    def _publish(
+        self, name: WorkerName, verdict: WorkerHealth
+    ) -> Mapping[WorkerName, WorkerHealth]:
+        # Built from the roster, so that a worker which has gone leaves the board as well.
+        known = {worker.name for worker in self._roster.value}
+        verdicts = {n: each for n, each in self._board.value.items() if n in known}
+        verdicts[name] = verdict
+        self._board.publish(verdicts)
+        whereis(WORKER_POOL).cast(WorkerPool.refresh)
+        return verdicts
 
     def _remember(
         self, name: WorkerName, probe: Probe, verdicts: Mapping[WorkerName, WorkerHealth]

@@ -1,7 +1,8 @@
 """The way to Redis: short calls that never hold anybody up, and a breaker for when it is gone.
 
-Rules of this file: a call ends within its limit, and while the link is down it ends at once; no
-exception of the library gets out. The one task of `run` connects, and finds out when Redis is back.
+Rules of this file: a call ends within its limit (in ticks: see `loop_ticks.py`), and at once while
+the link is down; no exception of the library gets out. `run` connects, and finds out when Redis is
+back.
 """
 
 import random
@@ -14,6 +15,7 @@ from coredis.exceptions import ConnectionError as Disconnected
 from coredis.exceptions import NoScriptError, RedisError
 from coredis.retry import NoRetryPolicy
 
+from cortexd.cluster.loop_ticks import LoopTicks
 from cortexd.cluster.lua_script import LuaScript
 from cortexd.domain.errors import SharedStoreFailed
 from cortexd.domain.events import ClusterLinkChanged, Emit
@@ -50,6 +52,7 @@ class RedisLink:
         self._emit = emit
         self._client: Client | None = None
         self._suspicion = trio.Event()
+        self._ticks = LoopTicks()
         self._late_in_a_row = 0
         self._down_because = "it has not been reached yet"
         self._refused: tuple[float, str] | None = None
@@ -78,10 +81,11 @@ class RedisLink:
         client = self._client
         if client is None:
             raise SharedStoreFailed(self._down_because)
-        with trio.move_on_after(limit_s):
+        with self._ticks.limit(limit_s):
             try:
                 value = await command(client)
-            except Disconnected as error:
+            # A bare RuntimeError is what its pool says while it is being closed.
+            except (Disconnected, RuntimeError) as error:
                 self._suspect(client, f"the connection is lost: {error}")
                 raise SharedStoreFailed(self._down_because) from error
             except RedisError as error:
@@ -119,6 +123,11 @@ class RedisLink:
 
     async def run(self) -> None:
         """Connect, and again whenever the connection is lost, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._ticks.run)
+            await self._keep_connected()
+
+    async def _keep_connected(self) -> None:
         wait_s = WAIT_S_FIRST
         while True:
             if await self._serve():

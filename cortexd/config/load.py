@@ -16,8 +16,10 @@ from cortexd.config.checks import (
     check_listeners,
 )
 from cortexd.config.client_keys import build_keys, read_keys, register_key_hooks
+from cortexd.config.cluster import check_cluster
 from cortexd.config.document import Document, read_document
 from cortexd.config.environment import state_dir
+from cortexd.config.fleet import check_fleet
 from cortexd.config.problems import ConfigInvalid, Problem
 from cortexd.config.schema import Config
 from cortexd.config.secrets import SecretSource, WrongSecret, wrap
@@ -128,6 +130,8 @@ class _Reader:
         self._complaints += check_health(sections["health"])
         self._complaints += check_degradation(sections["degradation"])
         self._complaints += check_embedded(embedded)
+        self._complaints += check_cluster(sections["cluster"], sections["node"])
+        self._complaints += check_fleet(sections["fleet"], sections["node"])
         self._complaints += check_aliases(
             sections["routing"], workers, embedded_model=embedded.get("model")
         )

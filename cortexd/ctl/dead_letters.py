@@ -17,7 +17,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
 @click.option("--error", help="Only those that failed in this way.")
 @click.pass_obj
 def list_letters(api: AdminApi, *, limit: int, error: str | None) -> None:
@@ -73,5 +73,5 @@ def _row(letter: Mapping[str, Any]) -> list[object]:
         letter.get("model"),
         error.get("kind"),
         error.get("message"),
-        part(letter, "retried").get("status"),
+        part(part(letter, "retries"), "last").get("status"),
     ]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from cortexd.ctl.admin_api import AdminApi
@@ -103,7 +104,10 @@ def create(api: AdminApi, /, *, kind: str, expires_in_days: float | None, **told
 @click.pass_obj
 def list_keys(api: AdminApi) -> None:
     """Who may chat."""
-    document = api.get("/admin/keys")
+    document = page = api.get("/admin/keys")
+    while cursor := page.get("next_cursor"):
+        page = api.get("/admin/keys", cursor=cursor)
+        document = {**page, "items": items(document) + items(page)}
     show(api, document, table(_KEYS, map(_key_row, items(document))))
 
 
@@ -120,7 +124,7 @@ def revoke(api: AdminApi, key: str) -> None:
 @click.option("--follow", is_flag=True, help="Go on with what happens, until interrupted.")
 @click.pass_obj
 def events(api: AdminApi, *, follow: bool) -> None:
-    """What has happened lately: one line each, or one JSON document with --json."""
+    """What has happened lately: a line each, which is a JSON document with --json."""
     out, kind = console(), ""
     with api.lines("/admin/events", ends=not follow) as lines:
         try:
@@ -128,10 +132,8 @@ def events(api: AdminApi, *, follow: bool) -> None:
                 name, _, value = line.partition(": ")
                 if name == "event":
                     kind = value
-                elif name == "data" and api.as_json:
-                    click.echo(json.dumps({"kind": kind, "event": json.loads(value)}))
                 elif name == "data":
-                    out.print(_event_line(kind, json.loads(value)))
+                    _tell(api, out, kind, json.loads(value))
         except KeyboardInterrupt:
             return
 
@@ -165,6 +167,15 @@ def _key_row(key: Mapping[str, Any]) -> list[object]:
         state(key.get("state")),
         *(key.get(name) for name in shown),
     ]
+
+
+def _tell(api: AdminApi, out: Console, kind: str, event: Mapping[str, Any]) -> None:
+    if kind == "gap" and event.get("missed") is None:
+        return  # the first that there is: nobody has missed what was before it
+    if api.as_json:
+        click.echo(json.dumps({"kind": kind, "event": event}))
+    else:
+        out.print(_event_line(kind, event))
 
 
 def _event_line(kind: str, event: Mapping[str, Any]) -> Text:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from cortexd.ctl.admin_api import AdminApi
-from cortexd.ctl.showing import items, part, show, state, table
+from cortexd.ctl.showing import duration, items, part, show, state, table
 
 _HEADINGS = ("worker", "type", "status", "active", "breaker", "score", "in flight", "models")
+_BREAKERS = ("worker", "state", "calls", "failures", "in a row", "last failure", "tries again in")
 
 
 @click.group()
@@ -85,8 +86,7 @@ def breakers() -> None:
 def list_breakers(api: AdminApi) -> None:
     """How each of them stands."""
     document = api.get("/admin/breakers")
-    rows = [[each.get("worker"), state(each.get("state")), each.get("reason")] for each in document]
-    show(api, document, table(("worker", "state", "reason"), rows))
+    show(api, document, table(_BREAKERS, map(_breaker_row, document)))
 
 
 @breakers.command()
@@ -125,4 +125,14 @@ def _row(worker: Mapping[str, Any]) -> list[object]:
         worker.get("score"),
         worker.get("in_flight"),
         worker.get("models"),
+    ]
+
+
+def _breaker_row(breaker: Mapping[str, Any]) -> list[object]:
+    retry_in_s = breaker.get("retry_in_s")
+    return [
+        breaker.get("worker"),
+        state(breaker.get("state")),
+        *(breaker.get(key) for key in ("calls", "failures", "failures_in_a_row", "last_failure")),
+        None if retry_in_s is None else duration(max(0.0, retry_in_s)),
     ]

@@ -41,6 +41,9 @@ class Rule(Enum):
     SLOW_TTFT = "slow_ttft"
     STORAGE = "storage"
     DEGRADED = "degraded"
+    FLEET_LOST = "fleet_lost"
+    CLUSTER_LOST = "cluster_lost"
+    NODE_LOST = "node_lost"
 
 
 @unique
@@ -103,6 +106,10 @@ class Notice:
     message: str
     since: float
     at: float
+
+    def shifted(self, by_s: float) -> "Notice":
+        """The same on a clock that is ahead by this."""
+        return attrs.evolve(self, since=self.since + by_s, at=self.at + by_s)
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import zlib
+from collections.abc import Mapping
 from enum import Enum, unique
 from typing import Final, NewType
 
@@ -99,6 +100,29 @@ class ClientKey:
         if self.expires_at is not None and now >= self.expires_at:
             return KeyState.EXPIRED
         return KeyState.ACTIVE
+
+
+@attrs.frozen(kw_only=True)
+class KeyRecords:
+    """What nodes tell each other of keys: those that were made, and which were revoked, and when.
+
+    Neither is ever taken back, so that it does not matter who hears what first.
+    """
+
+    created: Mapping[ClientKeyId, ClientKey] = attrs.Factory(dict)
+    revoked_at: Mapping[ClientKeyId, Instant] = attrs.Factory(dict)
+
+    def beyond(self, known: "KeyRecords") -> "KeyRecords":
+        """What of it is news to who knows that."""
+        return KeyRecords(
+            created={id_: key for id_, key in self.created.items() if id_ not in known.created},
+            revoked_at={
+                id_: at for id_, at in self.revoked_at.items() if id_ not in known.revoked_at
+            },
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.created or self.revoked_at)
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,19 @@ from cortexd.domain.alert import AlertState, Rule, Severity
 from cortexd.domain.attempt import CandidateNote
 from cortexd.domain.cache_use import CacheUse
 from cortexd.domain.client_key import ClientKeyId
+from cortexd.domain.cluster import ClusterState, NodeName
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.fleet_events import (
+    AgentLeft,
+    AgentLost,
+    AgentRegistered,
+    AgentReported,
+    AgentReturned,
+    FleetCommandDone,
+    FleetLineChanged,
+    FleetMessageRejected,
+    FleetWorkerRefused,
+)
 from cortexd.domain.ids import DeadLetterId, KeyIndex, RequestId, WorkerName
 from cortexd.domain.outcome import Outcome
 from cortexd.domain.usage import Usage
@@ -249,6 +261,46 @@ class ClusterLinkChanged:
     reason: str | None
 
 
+@attrs.frozen(kw_only=True)
+class ClusterStateChanged:
+    """The node has become a member of its cluster, or is none any more; `reason`: why not."""
+
+    state: ClusterState
+    reason: str | None
+
+
+@attrs.frozen(kw_only=True)
+class NodeJoined:
+    """Another node of the cluster is there. `token`: its fencing token."""
+
+    node: NodeName
+    token: int
+
+
+@attrs.frozen(kw_only=True)
+class NodeLeft:
+    """A node is gone; `reason`: it has `left`, or was `lost`: its lease has run out."""
+
+    node: NodeName
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SharedWorkerSkipped:
+    """What was done to a worker is not so on all nodes; `reason`: why."""
+
+    worker: WorkerName
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SharedValueRejected:
+    """Something in Redis is not what a node would have written; it is not heeded."""
+
+    what: str
+    reason: str
+
+
 Event: TypeAlias = (
     ClientKeyChanged
     | CredentialRejected
@@ -271,6 +323,20 @@ Event: TypeAlias = (
     | AlertChanged
     | AlertChannelFailed
     | ClusterLinkChanged
+    | ClusterStateChanged
+    | NodeJoined
+    | NodeLeft
+    | SharedWorkerSkipped
+    | SharedValueRejected
+    | FleetLineChanged
+    | AgentRegistered
+    | AgentReported
+    | AgentLost
+    | AgentReturned
+    | AgentLeft
+    | FleetWorkerRefused
+    | FleetCommandDone
+    | FleetMessageRejected
 )
 
 Emit: TypeAlias = Callable[[Event], None]

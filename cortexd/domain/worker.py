@@ -40,8 +40,9 @@ class WorkerSettings:
     """One `[[workers]]` entry.
 
     Times are in seconds. `models` empty: discovered from the worker. Smaller `priority` goes first.
-    `context_tokens`: how long prompt and answer may be together; `None`: nobody knows. `script`
-    belongs to type `scripted` alone.
+    `context_tokens`: how long prompt and answer may be together; `None`: nobody knows. `node`:
+    which node of a cluster is to see to it; `None`: the nodes share them out. `script` belongs to
+    type `scripted` alone.
     """
 
     name: WorkerName
@@ -61,6 +62,7 @@ class WorkerSettings:
     first_token_seconds: float = attrs.field(default=60.0, validator=validators.gt(0))
     idle_seconds: float = attrs.field(default=60.0, validator=validators.gt(0))
     total_seconds: float = attrs.field(default=1800.0, validator=validators.gt(0))
+    node: str | None = None
     script: tuple[dict[str, Any], ...] = ()
 
     def resumes(self, *, by_itself: bool) -> bool:

@@ -75,11 +75,17 @@ NODE: Final[Mapping[str, str]] = {
 
 OPERATIONS: Final[Mapping[str, str]] = {
     "alert_not_firing": "Only what fires can be acknowledged.",
+    "already_running": "Stop the load monitor before you start it anew.",
+    "broker_unavailable": "The fleet's broker takes no commands now: see its alert.",
     "being_retried": "Wait for the retry to end.",
     "check_timed_out": "The worker gave no verdict; look at it later.",
+    "command_failed": "The agent has answered why; the message has it.",
+    "command_timed_out": "The agent has not answered; see whether it is there.",
+    "cluster_unreachable": "Try again, or ask a node that is a member.",
     "invalid_worker": "`error.problems` has what is wrong with the table.",
     "keys_unavailable": "Keys cannot be kept now: see the alert on their database.",
     "name_taken": "Choose another name, or remove its owner.",
+    "never_started": "Start the load monitor first.",
     "no_body": "The request was not kept, so it cannot be asked again.",
     "storage_unavailable": "The database cannot be used now: see its alert.",
     "too_many_keys": "Revoke some.",

@@ -154,11 +154,31 @@ CREDENTIALS_REJECTED: Final = _counter(
     "Requests with a key, a token or a password that opens nothing.",
     "listener",
 )
+FLEET_COMMANDS: Final = _counter(
+    "cortexd_fleet_commands_total",
+    "Commands that this node has given to agents: `done`, `refused` by the agent, or `unanswered`.",
+    "command",
+    "result",
+)
+FLEET_COMMAND_DURATION: Final = _histogram(
+    "cortexd_fleet_command_duration_seconds",
+    "From a command to its answer.",
+    "command",
+    _LATENCY_S,
+)
+FLEET_REJECTED: Final = _counter(
+    "cortexd_fleet_messages_rejected_total",
+    "What came over the broker and could not be used, such as messages with a wrong signature.",
+)
+FLEET_AGENTS_LOST: Final = _counter(
+    "cortexd_fleet_agents_lost_total", "How often an agent has missed its status."
+)
 
 OBSERVED: Final = (
     *(REQUESTS, REQUEST_DURATION, TTFT, OVERHEAD, TIME_PER_TOKEN, RESUMED, ATTEMPTS),
     *(UPSTREAM_TTFT, QUEUE_WAIT, INPUT_TOKENS, OUTPUT_TOKENS, BREAKER_CHANGES, DEAD_LETTERS),
     *(DEAD_LETTERS_DROPPED, CREDENTIALS_REJECTED),
+    *(FLEET_COMMANDS, FLEET_COMMAND_DURATION, FLEET_REJECTED, FLEET_AGENTS_LOST),
 )
 """Those that events move."""
 
@@ -185,6 +205,11 @@ CACHE_MISSES: Final = _counter(
 CACHE_SHARED: Final = _counter(
     "cortexd_cache_shared_total",
     "Of the misses, those that had the answer of an equal request in progress.",
+)
+CACHE_L2: Final = _counter(
+    "cortexd_cache_l2_looks_total",
+    "Looks for an answer of other nodes, by what they brought; failed: Redis could not be asked.",
+    "result",
 )
 CACHE_EVICTIONS: Final = _counter(
     "cortexd_cache_evictions_total", "Answers that had to make room for others."
@@ -232,13 +257,20 @@ CONNECTIONS_REUSED: Final = _counter(
     "Requests to the worker over a connection that was there already.",
     "worker",
 )
+FLEET_AGENTS: Final = _gauge(
+    "cortexd_fleet_agents", "Agents that this node knows, by how they are.", "state"
+)
+FLEET_LINE: Final = _gauge(
+    "cortexd_fleet_line_up", "Whether the fleet's broker takes messages of this node."
+)
 
 READ: Final = (
     *(BUILD, UPTIME, IN_FLIGHT, TASKS, LOOP_LAG, DEGRADATION),
     *(CACHE_ENTRIES, CACHE_BYTES, CACHE_HITS, CACHE_STALE, CACHE_MISSES),
-    *(CACHE_SHARED, CACHE_EVICTIONS),
+    *(CACHE_SHARED, CACHE_L2, CACHE_EVICTIONS),
     *(RESTARTS, WORKER_STATUS, WORKER_ACTIVE, WORKER_SCORE, WORKER_BREAKER, WORKER_KEYS),
     *(WORKER_IN_FLIGHT, WORKER_QUEUED, WORKER_SLOTS),
     *(WORKER_CONNECTIONS, CONNECTIONS_OPENED, CONNECTIONS_REUSED),
+    *(FLEET_AGENTS, FLEET_LINE),
 )
 """Those that are read off the node when somebody asks."""

@@ -22,6 +22,7 @@ from cortexd.domain.events import (
     WorkerUnregistered,
 )
 from cortexd.domain.failure import FailureKind
+from cortexd.domain.fleet_events import AgentLost, FleetCommandDone, FleetMessageRejected
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.outcome import Outcome
 from cortexd.observability import metric_catalog as catalog
@@ -102,6 +103,8 @@ class Metrics:
             case CredentialRejected():
                 listener = event.listener if event.listener in LISTENERS else OTHER
                 self.counts[catalog.CREDENTIALS_REJECTED].of(listener).add()
+            case FleetCommandDone() | FleetMessageRejected() | AgentLost():
+                self._fleet_event(event)
             case WorkerRegistered():
                 self._register(event.worker)
             case WorkerUnregistered():
@@ -141,6 +144,18 @@ class Metrics:
         if event.usage is not None:
             worker.input_tokens.add(event.usage.input_tokens)
             worker.output_tokens.add(event.usage.output_tokens)
+
+    def _fleet_event(self, event: FleetCommandDone | FleetMessageRejected | AgentLost) -> None:
+        if isinstance(event, FleetMessageRejected):
+            self.counts[catalog.FLEET_REJECTED].of().add()
+        elif isinstance(event, AgentLost):
+            self.counts[catalog.FLEET_AGENTS_LOST].of().add()
+        else:
+            result = "unanswered"
+            if event.response_s is not None:
+                result = "done" if event.problem is None else "refused"
+                self.spreads[catalog.FLEET_COMMAND_DURATION].of(event.command).add(event.response_s)
+            self.counts[catalog.FLEET_COMMANDS].of(event.command, result).add()
 
     def _other_door(self) -> _Door:
         if OTHER not in self._doors:

@@ -16,8 +16,9 @@ _HEAD = """\
 
 <!-- Written by `python -m cortexd.observability.reference`; do not edit by hand. -->
 
-`GET /metrics` on the admin listener gives them to whoever has the admin token, in the text format
-of Prometheus, or in that of OpenMetrics 1.0 where `Accept` asks for `application/openmetrics-text`.
+`GET /metrics` on the admin listener gives them to whoever has the admin token or a key of the scope
+`metrics`, in the text format of Prometheus, or in that of OpenMetrics 1.0 where `Accept` asks for
+`application/openmetrics-text`.
 All times are in seconds, all sizes in bytes, and a histogram `NAME` has the series `NAME_bucket`,
 `NAME_sum` and `NAME_count`.
 

@@ -14,8 +14,9 @@ import trio
 
 from cortexd.actors.published import Published
 from cortexd.domain.criticality import Criticality
-from cortexd.domain.errors import RateLimited, RequestShed
+from cortexd.domain.errors import RequestShed
 from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.pipeline.rate_limited import too_many_requests
 from cortexd.policy.admission import is_admitted, retry_after_s
 from cortexd.policy.answer_cache import AnswerCache
 from cortexd.policy.degradation import DegradationLevel, Strategy
@@ -32,12 +33,16 @@ KEPT_REQUEST_BYTES_MAX: Final = 64 * 1024
 
 @attrs.frozen(kw_only=True)
 class AdmissionParts:
-    """What admission goes by. `in_flight`: how many exchanges there are, with the one that asks."""
+    """What admission goes by. `in_flight`: how many exchanges there are, with the one that asks.
+
+    `only_looks`: whether a client has a request left; it is counted further in, for all nodes.
+    """
 
     degradation: Published[DegradationState]
     settings: DegradationSettings
     cache: AnswerCache
     in_flight: Callable[[], int]
+    only_looks: bool = False
 
 
 class AdmissionLayer:
@@ -54,7 +59,7 @@ class AdmissionLayer:
             self._admit(exchange, state)
         # What the node cannot take now has cost the client none of its requests.
         if exchange.allowance is not None and exchange.allowance.requests is not None:
-            _count(exchange.allowance.requests)
+            self._count(exchange.allowance.requests)
         await self._inner(exchange)
 
     def _admit(self, exchange: Exchange, state: DegradationState) -> None:
@@ -96,12 +101,8 @@ class AdmissionLayer:
             )
         return None
 
-
-def _count(requests: Bucket) -> None:
-    wait_s = requests.take(1, trio.current_time())
-    if wait_s:
-        raise RateLimited(
-            f"you may make {requests.per_minute} requests a minute; "
-            "try again after the time in retry-after",
-            retry_after_s=wait_s,
-        )
+    def _count(self, requests: Bucket) -> None:
+        now = trio.current_time()
+        wait_s = requests.wait_s(1, now) if self._parts.only_looks else requests.take(1, now)
+        if wait_s:
+            raise too_many_requests(requests.per_minute, wait_s)

@@ -6,20 +6,23 @@ needs no worker, and one upstream call for many must not be tried again by each 
 
 import random
 from collections.abc import Mapping
-from typing import Final
 
 import attrs
 import trio
 
+from cortexd.cluster_ports import SharedAnswers
 from cortexd.domain.answer import Finished
 from cortexd.domain.cache_use import CacheUse
+from cortexd.domain.cached_answer import CachedAnswer
 from cortexd.domain.chat import ChatRequest
-from cortexd.domain.errors import RequestRefused, WorkerFailed
+from cortexd.domain.errors import RequestShed, SharedStoreFailed
 from cortexd.domain.request import TokenCountRequest
 from cortexd.pipeline.exchange import ChatService, Exchange
 from cortexd.pipeline.flight import Flight
 from cortexd.pipeline.flights import Flights
-from cortexd.policy.answer_cache import AnswerCache, CachedAnswer, cached_answer
+from cortexd.pipeline.kept_answers import Identity, replay
+from cortexd.pipeline.shared_flight import SharedFlight
+from cortexd.policy.answer_cache import AnswerCache, SecondLevel, cached_answer
 from cortexd.policy.caching import (
     CacheSettings,
     cache_key,
@@ -31,14 +34,13 @@ from cortexd.policy.caching import (
 )
 from cortexd.policy.degradation import Strategy
 
-KEY_REUSED: Final = "idempotency_key_reused"
-
 
 @attrs.frozen(kw_only=True)
 class CachingParts:
     """What caching keeps and goes by. All of it outlives every request.
 
     `ttl_factor`: for so much longer answers are good that are kept when the node is in need.
+    `shared`: what all nodes of a cluster keep; `None` where there is none.
     """
 
     settings: CacheSettings
@@ -47,29 +49,7 @@ class CachingParts:
     aliases: Mapping[str, tuple[str, ...]]
     chance: random.Random
     ttl_factor: float = 1.0
-
-
-@attrs.frozen
-class _Identity:
-    """By what a request is known again.
-
-    `is_named`: by its client's own word for it, so that it must not run twice. `fingerprint`: what
-    it asks for; the same as `key` where it has no name.
-    """
-
-    key: bytes
-    fingerprint: bytes
-    is_named: bool
-
-    def check(self, fingerprint: bytes) -> None:
-        """Refuse a name that another request has had."""
-        if fingerprint != self.fingerprint:
-            raise RequestRefused(
-                "this idempotency-key was used for another request; use a new one for each",
-                "idempotency-key",
-                KEY_REUSED,
-                422,
-            )
+    shared: SharedAnswers | None = None
 
 
 class CachingLayer:
@@ -94,20 +74,33 @@ class CachingLayer:
             answer = self._parts.cache.get(identity.key, now, stale_too=stale_too)
             if answer is not None:
                 identity.check(answer.fingerprint)
-                if not await _replay(answer, exchange, now):
+                if not await replay(answer, exchange, now):
                     await self._ask(exchange)
                 return
             if await self._share(identity, exchange):
                 return
         if exchange.otherwise is not None:
-            raise exchange.otherwise
+            await self._have_others(identity, exchange, exchange.otherwise)
+            return
         exchange.cache = CacheUse.MISS
         flight = Flight(exchange, identity.fingerprint)
 
-        def keep(whole: Flight) -> None:
-            self._keep(identity, whole)
+        def keep(whole: Flight) -> CachedAnswer | None:
+            return self._keep(identity, whole)
 
-        await self._parts.flights.begin(identity.key, flight, self._inner, keep)
+        if self._parts.shared is None:
+            await self._parts.flights.begin(identity.key, flight, self._inner, keep)
+            return
+        shared = SharedFlight(
+            flight=flight,
+            identity=identity,
+            inner=self._inner,
+            keep_here=keep,
+            answers=self._parts.shared,
+            cache=self._parts.cache,
+            chance=self._parts.chance,
+        )
+        await self._parts.flights.begin(identity.key, flight, shared, shared.keep, shared.finish)
 
     async def _ask(self, exchange: Exchange) -> None:
         """Have somebody asked, if the exchange may have more than a kept answer."""
@@ -115,7 +108,7 @@ class CachingLayer:
             raise exchange.otherwise
         await self._inner(exchange)
 
-    def _identify(self, exchange: Exchange) -> _Identity | None:
+    def _identify(self, exchange: Exchange) -> Identity | None:
         """By what to look for the answer; `None` where it is not to be kept."""
         request, wishes, tenant = exchange.request, exchange.wishes, exchange.tenant
         if not (self._parts.settings.enabled and wishes.may_store):
@@ -129,11 +122,11 @@ class CachingLayer:
         models = models_meant(request.model, self._parts.aliases)
         fingerprint = cache_key(request, tenant=tenant, models=models)
         if wishes.idempotency_key is None:
-            return _Identity(fingerprint, fingerprint, is_named=False)
+            return Identity(fingerprint, fingerprint, is_named=False)
         key = idempotency_digest(wishes.idempotency_key, tenant=tenant)
-        return _Identity(key, fingerprint, is_named=True)
+        return Identity(key, fingerprint, is_named=True)
 
-    async def _share(self, identity: _Identity, exchange: Exchange) -> bool:
+    async def _share(self, identity: Identity, exchange: Exchange) -> bool:
         """Have the answer of an equal request in progress; false where there is none to join."""
         while (flight := self._parts.flights.find(identity.key)) is not None:
             identity.check(flight.fingerprint)
@@ -144,14 +137,32 @@ class CachingLayer:
                 return True
         return False
 
-    def _keep(self, identity: _Identity, flight: Flight) -> None:
-        """Put the answer into the cache, if it is one to give again."""
+    async def _have_others(
+        self, identity: Identity, exchange: Exchange, otherwise: RequestShed
+    ) -> None:
+        """Give an answer that another node has kept. Raises `otherwise` if there is none."""
+        if self._parts.shared is None:
+            raise otherwise
+        try:
+            answer = await self._parts.shared.find(identity.key)
+        except SharedStoreFailed:
+            self._parts.cache.count(SecondLevel.FAILED)
+            raise otherwise from None
+        if answer is None or not identity.has(answer, exchange.request):
+            self._parts.cache.count(SecondLevel.MISS)
+            raise otherwise
+        self._parts.cache.count(SecondLevel.HIT)
+        if not await replay(answer, exchange, trio.current_time()):
+            raise otherwise
+
+    def _keep(self, identity: Identity, flight: Flight) -> CachedAnswer | None:
+        """Put the answer into the cache, if it is one to give again; returns it then."""
         events, trail = flight.record, flight.exchange.trail
         if not events or not isinstance(events[-1], Finished):
-            return
+            return None
         # One that two workers have pieced together will do for who was waiting, not for everybody.
         if not identity.is_named and (trail.resumed_from or not is_storable(events)):
-            return
+            return None
         now, parts = trio.current_time(), self._parts
         in_need = Strategy.CACHE_RESPONSES in flight.exchange.strategies
         factor = parts.ttl_factor if in_need else 1.0
@@ -163,20 +174,4 @@ class CachingLayer:
             fingerprint=identity.fingerprint,
         )
         parts.cache.put(identity.key, answer, now)
-
-
-async def _replay(answer: CachedAnswer, exchange: Exchange, now: float) -> bool:
-    """Give the answer again; false if this door has no words for what another one took."""
-    exchange.cache = CacheUse.HIT if answer.expires_at > now else CacheUse.STALE
-    exchange.trail.worker, exchange.trail.model = answer.worker, answer.model
-    exchange.first_sent_at = now
-    try:
-        for batch in answer.batches():
-            await exchange.downstream.send(batch)
-    except WorkerFailed:
-        if not exchange.downstream.start_over():
-            raise
-        exchange.cache, exchange.first_sent_at = CacheUse.BYPASS, None
-        exchange.trail.worker = exchange.trail.model = None
-        return False
-    return True
+        return answer

@@ -76,7 +76,23 @@ class Flight(Downstream):
         """What has been said so far; nothing, once it was too much to keep."""
         return self._record.events
 
-    async def run(self, inner: ChatService, keep: Callable[["Flight"], None]) -> None:
+    @property
+    def size_bytes(self) -> int:
+        """How much of it there is, about."""
+        return self._record.size_bytes
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it is waiting for the one client there is."""
+        return self._is_writing
+
+    def account(self, use: CacheUse) -> None:
+        """Say where the answer comes from, of whoever it is accounted to; before it begins."""
+        # Those who join later, or have, know that it is another's.
+        if self._participants:
+            self._participants[0].exchange.cache = use
+
+    async def run(self, inner: ChatService, keep: Callable[["Flight"], object]) -> None:
         """Carry the answer to all; `keep` is called once it is whole, before anybody has left.
 
         Whatever goes wrong is raised in the tasks of those the flight is for, never here.

@@ -1,12 +1,15 @@
 """The upstream calls in progress that others may join, by what is asked."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import trio
 
 from cortexd.pipeline.exchange import ChatService
 from cortexd.pipeline.flight import Flight
+
+FINISH_S_MAX: Final = 1.0
 
 
 class Flights:
@@ -38,17 +41,31 @@ class Flights:
         return flight if flight is not None and flight.is_joinable else None
 
     async def begin(
-        self, key: bytes, flight: Flight, inner: ChatService, keep: Callable[[Flight], None]
+        self,
+        key: bytes,
+        flight: Flight,
+        inner: ChatService,
+        keep: Callable[[Flight], object],
+        finish: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Begin a flight, and wait until the exchange that leads it is answered: see `lead`."""
+        """Begin a flight, and wait until the exchange that leads it is answered: see `lead`.
+
+        `finish` is for what is left to do when nobody waits for it any more, however it ended; it
+        has FINISH_S_MAX.
+        """
         if self._nursery is None:
             raise AssertionError("flights begin only while they are open")
         self._flights[key] = flight
-        self._nursery.start_soon(self._run, key, flight, inner, keep)
+        self._nursery.start_soon(self._run, key, flight, inner, keep, finish)
         await flight.lead()
 
     async def _run(
-        self, key: bytes, flight: Flight, inner: ChatService, keep: Callable[[Flight], None]
+        self,
+        key: bytes,
+        flight: Flight,
+        inner: ChatService,
+        keep: Callable[[Flight], object],
+        finish: Callable[[], Awaitable[None]] | None,
     ) -> None:
         try:
             await flight.run(inner, keep)
@@ -56,3 +73,6 @@ class Flights:
             # Another one may have taken its place.
             if self._flights.get(key) is flight:
                 del self._flights[key]
+            if finish is not None:
+                with trio.move_on_after(FINISH_S_MAX, shield=True):
+                    await finish()

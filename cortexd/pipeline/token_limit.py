@@ -12,10 +12,10 @@ import trio
 
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.embedding import EmbeddingRequest
-from cortexd.domain.errors import RateLimited
 from cortexd.domain.request import ModelRequest
 from cortexd.pipeline.accounting import spent
 from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.pipeline.rate_limited import too_many_tokens
 from cortexd.policy.rate_limit import Bucket
 from cortexd.policy.token_estimate import BYTES_PER_TOKEN, estimate_input_tokens
 
@@ -35,23 +35,23 @@ class TokenLimitLayer:
         return self._limited(exchange, allowance.tokens)
 
     async def _limited(self, exchange: Exchange, bucket: Bucket) -> None:
-        reserved = _estimate(exchange.request)
+        reserved = estimate(exchange.request)
         wait_s = bucket.take(reserved, trio.current_time())
         if wait_s:
-            raise RateLimited(
-                f"you may spend {bucket.per_minute} tokens a minute; "
-                "try again after the time in retry-after",
-                retry_after_s=wait_s,
-            )
+            raise too_many_tokens(bucket.per_minute, wait_s)
         try:
             await self._inner(exchange)
         finally:
-            usages, _ = spent(exchange)
-            tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
-            bucket.settle(tokens - reserved, trio.current_time())
+            bucket.settle(tokens_spent(exchange) - reserved, trio.current_time())
 
 
-def _estimate(request: ModelRequest) -> int:
+def tokens_spent(exchange: Exchange) -> int:
+    """What its workers say it has taken."""
+    usages, _ = spent(exchange)
+    return sum(usage.input_tokens + usage.output_tokens for usage in usages)
+
+
+def estimate(request: ModelRequest) -> int:
     """What the worker will read; what it will write is settled afterwards."""
     match request:
         case ChatRequest():

@@ -48,11 +48,20 @@ class TrafficReading:
 
 
 @attrs.frozen(kw_only=True)
+class FleetReading:
+    """The line to the broker of the fleet. `failure`: why it is down; `None` where it is up."""
+
+    failure: str | None
+    is_blocked: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class NodeReadings:
     """How the node stands at one moment.
 
     `restarts`: of each child that was restarted in the last minute, how often. `troubles`: what is
-    wrong with each database in trouble.
+    wrong with each database in trouble. `cluster_trouble`: with what the node shares with others,
+    if that has been so for a lease.
     """
 
     workers: tuple[WorkerReading, ...] = ()
@@ -63,6 +72,8 @@ class NodeReadings:
     troubles: Mapping[str, str] = attrs.Factory(dict)
     level: DegradationLevel | None = None
     level_is_forced: bool = False
+    cluster_trouble: str | None = None
+    fleet: FleetReading | None = None
 
 
 def conditions(readings: NodeReadings, settings: AlertSettings) -> tuple[Condition, ...]:
@@ -78,7 +89,9 @@ def conditions(readings: NodeReadings, settings: AlertSettings) -> tuple[Conditi
         *_node(readings, settings),
         *_restarts(readings.restarts, settings),
         *_storage(readings.troubles),
+        *_cluster(readings.cluster_trouble),
         *_degradation(readings),
+        *_fleet(readings.fleet),
     )
 
 
@@ -217,6 +230,16 @@ def _storage(troubles: Mapping[str, str]) -> Iterator[Condition]:
         )
 
 
+def _cluster(trouble: str | None) -> Iterator[Condition]:
+    if trouble is not None:
+        yield Condition(
+            rule=Rule.CLUSTER_LOST,
+            severity=Severity.WARNING,
+            message=f"the node is in trouble with Redis, where it meets its cluster: {trouble};"
+            " chats go on without it: see to Redis, or to the network on the way",
+        )
+
+
 _LOW_LEVELS: Final = {DegradationLevel.CRITICAL, DegradationLevel.EMERGENCY}
 
 
@@ -235,4 +258,17 @@ def _degradation(readings: NodeReadings) -> Iterator[Condition]:
             severity=Severity.INFO,
             message=f"the degradation level is held at {level.value} by an operator:"
             " `cortexctl degradation auto` lets it follow the workers again",
+        )
+
+
+def _fleet(fleet: FleetReading | None) -> Iterator[Condition]:
+    if fleet is None:
+        return
+    trouble = "takes nothing, for want of memory or disk" if fleet.is_blocked else fleet.failure
+    if trouble:
+        yield Condition(
+            rule=Rule.FLEET_LOST,
+            severity=Severity.WARNING,
+            message=f"the fleet cannot be commanded over its broker: {trouble}; chats go on, but"
+            " nobody sees which agents are there: see to RabbitMQ, or to fleet.amqp_url",
         )

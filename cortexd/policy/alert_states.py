@@ -19,11 +19,12 @@ An alert that never fired leaves no trace. When people are told:
 
 from collections.abc import Collection, Mapping
 from enum import Enum, unique
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 
 from cortexd.domain.alert import AlertState, Condition, Notice, Occasion, Rule, Severity
+from cortexd.domain.alert_book import Alert, AlertBook, Told
 from cortexd.policy.alert_settings import AlertSettings
 
 RESOLVED_MAX: Final = 100
@@ -58,46 +59,6 @@ TRANSITIONS: Final[Mapping[tuple[AlertState, Signal], AlertState]] = {
 
 class IllegalAlertTransition(Exception):
     """The alert was sent where the table knows no way."""
-
-
-@attrs.frozen(kw_only=True)
-class Told:
-    """What people were told last: when, how bad it was, and whether they know that it is over.
-
-    `worst`: how bad it was at worst since it fired: who has heard of that is to hear of its end.
-    """
-
-    at: float
-    severity: Severity
-    worst: Severity
-    is_over: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Alert:
-    """A rule and a target, and all that is remembered of them.
-
-    `since`: when the condition began. `absent_since`: when it was last seen to have gone, `None`
-    while it holds. `count`: how often the alert has fired.
-    """
-
-    condition: Condition
-    state: AlertState
-    since: float
-    absent_since: float | None = None
-    last_fired: float | None = None
-    resolved: float | None = None
-    count: int = 0
-    told: Told | None = None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it fires, acknowledged or not."""
-        return self.state in {AlertState.FIRING, AlertState.ACKNOWLEDGED}
-
-
-AlertBook: TypeAlias = Mapping[str, Alert]
-"""All alerts that there is something to say of, by their ids."""
 
 
 @attrs.frozen

@@ -6,12 +6,14 @@ decided before that it may be kept.
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum, unique
 from typing import Final
 
 import attrs
 
-from cortexd.domain.answer import AnswerEvent, Batch
+from cortexd.domain.answer import AnswerEvent
+from cortexd.domain.cached_answer import CachedAnswer
 from cortexd.domain.ids import WorkerName
 from cortexd.policy.answer_record import coalesced, kept_bytes
 
@@ -20,31 +22,8 @@ ENTRY_BYTES_MAX: Final = 1024 * 1024
 
 SHARE_MAX: Final = 16
 
-REPLAY_EVENTS_MAX: Final = 16
-"""How many events of a kept answer are written at once."""
-
 _ENTRY_BYTES: Final = 600
 _STALE_EXPIRIES_MAX: Final = 64
-
-
-@attrs.frozen(kw_only=True)
-class CachedAnswer:
-    """A whole answer, as it is given again. `expires_at` is in monotonic seconds.
-
-    `fingerprint`: the key of the request it answers, which is not always what it is kept by.
-    """
-
-    events: tuple[AnswerEvent, ...]
-    worker: WorkerName | None
-    model: str | None
-    size_bytes: int
-    expires_at: float
-    fingerprint: bytes
-
-    def batches(self) -> Iterator[Batch]:
-        """The events as they are written, some at a time."""
-        for start in range(0, len(self.events), REPLAY_EVENTS_MAX):
-            yield self.events[start : start + REPLAY_EVENTS_MAX]
 
 
 def cached_answer(
@@ -67,6 +46,15 @@ def cached_answer(
     )
 
 
+@unique
+class SecondLevel(Enum):
+    """What came of a look into the cache that all nodes share; FAILED: it could not be asked."""
+
+    HIT = "hit"
+    MISS = "miss"
+    FAILED = "failed"
+
+
 @attrs.frozen(kw_only=True)
 class AnswerCacheStatistics:
     """How the cache stands, for operators. The rest are counts since the start.
@@ -74,6 +62,7 @@ class AnswerCacheStatistics:
     `stale`: of the hits, those that had expired.
     `shared`: of the misses, those that found an equal request in progress and had its answer.
     `expired`: answers that became too old; `evictions`: that had to make room before they did.
+    `second_level`: of the misses again, what the look for an answer of other nodes has brought.
     """
 
     entries: int
@@ -84,6 +73,7 @@ class AnswerCacheStatistics:
     shared: int
     evictions: int
     expired: int
+    second_level: Mapping[SecondLevel, int]
 
 
 class AnswerCache:
@@ -102,6 +92,7 @@ class AnswerCache:
         self._expiries: list[tuple[float, bytes]] = []
         self._size_bytes = 0
         self._hits = self._misses = self._stale = self._shared = self._evictions = self._expired = 0
+        self._second_level = dict.fromkeys(SecondLevel, 0)
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -143,6 +134,10 @@ class AnswerCache:
         """Note that a miss has had the answer of an equal request in progress."""
         self._shared += 1
 
+    def count(self, found: SecondLevel) -> None:
+        """Note what came of a look for an answer of other nodes."""
+        self._second_level[found] += 1
+
     def resize(self, max_bytes: int, now: float) -> None:
         """Take up more or less memory from now on; what is too much goes at once."""
         self._set_limits(max_bytes)
@@ -172,6 +167,7 @@ class AnswerCache:
             shared=self._shared,
             evictions=self._evictions,
             expired=self._expired,
+            second_level=dict(self._second_level),
         )
 
     def _set_limits(self, max_bytes: int) -> None:

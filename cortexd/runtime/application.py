@@ -38,22 +38,26 @@ from cortexd.pipeline.exchange import ChatService
 from cortexd.pipeline.flights import Flights
 from cortexd.pipeline.live_service import LiveService
 from cortexd.pipeline.routing import RoutingParts
-from cortexd.policy.alert_states import has_warnings
 from cortexd.policy.answer_cache import AnswerCache
 from cortexd.policy.degradation_state import DegradationState
-from cortexd.runtime.alerts import NodeAlerts, node_alerts
+from cortexd.runtime.alerts import NodeAlerts, link_trouble, node_alerts, warnings_of
 from cortexd.runtime.client_keys import NodeClientKeys, node_client_keys
+from cortexd.runtime.cluster import MemberParts, NodeCluster, joining, node_cluster
 from cortexd.runtime.dead_letters import NodeDeadLetters, node_dead_letters
 from cortexd.runtime.drain import Drain
+from cortexd.runtime.fleet import FleetSurroundings, NodeFleet, node_fleet
 from cortexd.runtime.gauges import Gauges, processes
 from cortexd.runtime.live_settings import LiveAliases, LiveParts, live_settings
+from cortexd.runtime.load_monitor import NodeLoadMonitor, node_load_monitor
 from cortexd.runtime.loop_lag import LoopLag
 from cortexd.runtime.metrics import Measuring, counters, measuring
+from cortexd.runtime.node_report import ReportParts
 from cortexd.runtime.pressure import PressureGauge
 from cortexd.runtime.readings import NodeReader, ReadingParts
 from cortexd.runtime.recruiting import recruiting
 from cortexd.runtime.reload import Reloader, ReloadParts
 from cortexd.runtime.service_manager import ServiceManager
+from cortexd.runtime.sharing import NodeSharing, node_sharing
 from cortexd.runtime.supervision_feed import SUPERVISION_KINDS
 from cortexd.runtime.surroundings import Surroundings
 from cortexd.runtime.workers import hire, recruit
@@ -71,7 +75,11 @@ class Application:
     config: Config
     manager: ServiceManager
     alerts: NodeAlerts
+    cluster: NodeCluster
+    sharing: NodeSharing
+    fleet: NodeFleet
     measuring: Measuring
+    load_monitor: NodeLoadMonitor
     feed: EventFeed
     chance: random.Random
     emit: Emit
@@ -105,8 +113,11 @@ def build_application(config: Config, around: Surroundings) -> Application:
     recent, counted = RecentExchanges(around.wall_clock), counters(config)
     emit = EventSinks((around.emit, feed.observe, recent.observe, *counted.sinks)).emit
     live = Published(config)
+    cluster = node_cluster(config, around, emit)
+    sharing = node_sharing(config, cluster, around)
     terms = HiringTerms(breaker=config.breaker, retry=config.retry, chance=chance)
-    staff = hire(config, terms, around.adapters)
+    duty = None if cluster.link is None else cluster.duty
+    staff = hire(config, terms, around.adapters, duty)
     roster: Roster = Published(staff.workers)
     leaving: Roster = Published(())
     board: HealthBoard = Published({})
@@ -117,8 +128,8 @@ def build_application(config: Config, around: Surroundings) -> Application:
     flights = Flights()
     cache = AnswerCache(config.cache.max_bytes, stale_s=config.degradation.stale_seconds)
     dead_letters = node_dead_letters(config, around, emit)
-    client_keys = node_client_keys(live, around, emit)
-    databases = (dead_letters.database, client_keys.database)
+    client_keys = node_client_keys(live, around, emit, sharing.client_keys)
+    databases: tuple[Database, ...] = (dead_letters.database, client_keys.database)
     degradation = Published(DegradationState())
     alerts: Alerts = Published({})
     lag = LoopLag()
@@ -138,7 +149,7 @@ def build_application(config: Config, around: Surroundings) -> Application:
         pressure_max=config.degradation.pressure_critical,
         loop_still_s=lag.still_s,
         dead_letters=lambda: dead_letters.stats.value.waiting,
-        has_warnings=lambda: has_warnings(alerts.value),
+        has_warnings=warnings_of(alerts, cluster),
     )
 
     def pipeline_of(config: Config) -> ChatService:
@@ -156,6 +167,7 @@ def build_application(config: Config, around: Surroundings) -> Application:
                     aliases=config.routing.aliases,
                     chance=chance,
                     ttl_factor=config.degradation.cache_ttl_factor,
+                    shared=sharing.answers,
                 ),
                 routing=RoutingParts(
                     view=view,
@@ -166,6 +178,7 @@ def build_application(config: Config, around: Surroundings) -> Application:
                 ),
                 retry=config.retry,
                 dead_letters=dead_letters.parts(config, chance, emit),
+                limits=sharing.limits,
             )
         )
 
@@ -184,6 +197,12 @@ def build_application(config: Config, around: Surroundings) -> Application:
         return any(worker.name == name for worker in live.value.workers)
 
     recruits = recruiting(live, around.environ, around.adapters, chance, around.known)
+    fleet = node_fleet(
+        FleetSurroundings(
+            config=config, live=live, roster=roster, recruit=recruits, around=around, emit=emit
+        )
+    )
+    databases = (*databases, *fleet.databases)
     reloader = Reloader(
         ReloadParts(
             read=around.read_config,
@@ -214,8 +233,12 @@ def build_application(config: Config, around: Surroundings) -> Application:
                 dead_letters=lambda: dead_letters.stats.value.waiting,
                 memory_bytes=lambda: gauge.resources().memory_bytes,
                 troubles=troubles,
+                link_trouble=link_trouble(cluster),
+                lease_s=config.cluster.lease_seconds,
+                fleet=fleet.read,
             )
         ).read,
+        cluster=cluster,
         emit=emit,
     )
     alert_operations = AlertOperations(
@@ -230,9 +253,34 @@ def build_application(config: Config, around: Surroundings) -> Application:
         in_flight=lambda: cutoff.in_flight,
         uptime_s=probes.uptime_s,
         snapshot=lambda: tree.value.snapshot() if tree.value else None,
+        fleet=fleet.readings,
     )
     measured = measuring(config, counted=counted, gauges=gauges, around=around, emit=emit)
+    load_monitor = node_load_monitor(counted.tally, gauges, around.wall_clock)
     levels = DegradationAdmin(state=degradation, wall_clock=around.wall_clock)
+    report = ReportParts(
+        view=cluster.view,
+        pool=view,
+        address=config.cluster.address,
+        place=cluster.place,
+        status=lambda: probes.status().value,
+        level=lambda: degradation.value.level.value,
+        in_flight=lambda: cutoff.in_flight,
+        requests_per_second=lambda: measured.board.sample.value.requests_per_second,
+        conditions=lambda: watch.reported.value,
+    ).report
+    cluster = joining(
+        cluster,
+        config,
+        MemberParts(
+            report=report,
+            roster=roster,
+            recruit=recruits,
+            stopping=drain.ordered,
+            new_id=around.new_id,
+            emit=emit,
+        ),
+    )
     documents = AdminDocuments(
         probes=probes,
         snapshot=lambda: tree.value.snapshot() if tree.value else None,
@@ -251,7 +299,11 @@ def build_application(config: Config, around: Surroundings) -> Application:
         config=config,
         manager=around.manager,
         alerts=watch,
+        cluster=cluster,
+        sharing=sharing,
+        fleet=fleet,
         measuring=measured,
+        load_monitor=load_monitor,
         chance=chance,
         emit=emit,
         live=live,
@@ -279,6 +331,8 @@ def build_application(config: Config, around: Surroundings) -> Application:
             documents=documents,
             metrics=measured.door,
             charts=measured.charts,
+            load_monitor=load_monitor.admin,
+            fleet=fleet.admin,
             alerts=alert_operations,
             workers=WorkersAdmin(
                 roster=roster,
@@ -286,7 +340,9 @@ def build_application(config: Config, around: Surroundings) -> Application:
                 view=view,
                 recruit=recruits,
                 is_configured=is_configured,
+                share=cluster.share,
             ),
+            cluster=cluster.admin(config, report, around.wall_clock),
             feed=feed,
             requests=recent.documents,
             configuration=ConfigurationAdmin(
@@ -303,7 +359,11 @@ def build_application(config: Config, around: Surroundings) -> Application:
             wall_clock=around.wall_clock,
             credentials=client_keys.admin_credentials,
             chat=model_doors(doors)["/v1/chat/completions"],
-            cache=CacheAdmin(cache=cache, is_enabled=lambda: live.value.cache.enabled),
+            cache=CacheAdmin(
+                cache=cache,
+                is_enabled=lambda: live.value.cache.enabled,
+                shared=sharing.answers,
+            ),
         ),
     )
 

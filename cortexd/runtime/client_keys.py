@@ -8,6 +8,7 @@ import attrs
 
 from cortexd.actors.client_keys import ClientKeyParts
 from cortexd.actors.published import Published
+from cortexd.cluster_ports import SharedClientKeys
 from cortexd.config.schema import Config
 from cortexd.domain.client_key import ClientKey
 from cortexd.domain.events import Emit
@@ -56,8 +57,13 @@ class NodeClientKeys:
         return KeysAdmin(table=self.actor.table, wall_clock=self.actor.wall_clock)
 
 
-def node_client_keys(live: Published[Config], around: Surroundings, emit: Emit) -> NodeClientKeys:
-    """Make it all; nothing is opened yet."""
+def node_client_keys(
+    live: Published[Config],
+    around: Surroundings,
+    emit: Emit,
+    shared: SharedClientKeys | None = None,
+) -> NodeClientKeys:
+    """Make it all; nothing is opened yet. `shared`: where the nodes of a cluster tell of theirs."""
     path = live.value.node.state_dir / FILE_NAME
     database = around.open_database(path, MIGRATIONS, emit=emit)
     keys, limits = _configured(live)
@@ -71,6 +77,7 @@ def node_client_keys(live: Published[Config], around: Surroundings, emit: Emit) 
         pepper=around.pepper,
         wall_clock=around.wall_clock,
         emit=emit,
+        shared=shared,
     )
     return NodeClientKeys(
         database=database,

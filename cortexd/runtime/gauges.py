@@ -45,6 +45,7 @@ class Gauges:
     in_flight: Callable[[], int]
     uptime_s: Callable[[], float]
     snapshot: Callable[[], NodeSnapshot | None]
+    fleet: Callable[[], _Values] = lambda: iter(())
 
     def sampled(self) -> NodeGauges:
         """What belongs into a sample."""
@@ -66,6 +67,8 @@ class Gauges:
         now = trio.current_time()
         for metric, labels, value in self._node():
             found.setdefault(metric, []).append((labels, value))
+        for metric, labels, value in self.fleet():
+            found.setdefault(metric, []).append((labels, value))
         for member in self.view.value.members:
             for metric, labels, value in _worker(member, now):
                 found.setdefault(metric, []).append(((member.name, *labels), value))
@@ -85,6 +88,8 @@ class Gauges:
         yield catalog.CACHE_STALE, (), cache.stale
         yield catalog.CACHE_MISSES, (), cache.misses
         yield catalog.CACHE_SHARED, (), cache.shared
+        for found, count in cache.second_level.items():
+            yield catalog.CACHE_L2, (found.value,), count
         yield catalog.CACHE_EVICTIONS, (), cache.evictions
         snapshot = self.snapshot()
         if snapshot is not None:

@@ -9,7 +9,13 @@ import trio
 from cortexd.actors.published import Published
 from cortexd.actors.worker_pool import PoolMember, PoolView
 from cortexd.domain.failure import FailureKind
-from cortexd.policy.alert_rules import NodeReadings, TrafficReading, WorkerReading
+from cortexd.domain.redaction import without_credentials
+from cortexd.policy.alert_rules import (
+    FleetReading,
+    NodeReadings,
+    TrafficReading,
+    WorkerReading,
+)
 from cortexd.policy.degradation_state import DegradationState
 from cortexd.policy.load_tally import LoadCounts
 from cortexd.policy.lookback import Lookback
@@ -19,12 +25,19 @@ from supervisor_tree import NodeSnapshot
 WINDOW_S: Final = 60.0
 """How far back restarts and traffic are looked at."""
 
+TROUBLE_CHARACTERS_MAX: Final = 200
+
+
+def _no_trouble(_now: float) -> None:
+    """A node by itself."""
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class ReadingParts:
     """Where it all comes from; nothing of it waits.
 
-    `troubles`: what is wrong with each database, of those in trouble.
+    `troubles`: what is wrong with each database, of those in trouble. `link_trouble`: what is wrong
+    at this moment with what the node shares with its cluster, which is told after `lease_s`.
     """
 
     view: Published[PoolView]
@@ -34,6 +47,9 @@ class ReadingParts:
     dead_letters: Callable[[], int | None]
     memory_bytes: Callable[[], int]
     troubles: Callable[[], Mapping[str, str]]
+    link_trouble: Callable[[float], str | None] = _no_trouble
+    lease_s: float = 0.0
+    fleet: Callable[[], FleetReading | None] = lambda: None
 
 
 class NodeReader:
@@ -43,6 +59,7 @@ class NodeReader:
         self._parts = parts
         self._restarts = Lookback[Mapping[str, int]](WINDOW_S)
         self._load = Lookback[LoadCounts](WINDOW_S)
+        self._link_well_at: float | None = None
 
     def read(self) -> NodeReadings:
         """The readings of this moment."""
@@ -57,6 +74,8 @@ class NodeReader:
             troubles=parts.troubles(),
             level=state.level,
             level_is_forced=state.forced,
+            cluster_trouble=self._cluster_trouble(now),
+            fleet=parts.fleet(),
         )
 
     def _traffic(self, now: float) -> TrafficReading:
@@ -68,6 +87,14 @@ class NodeReader:
             failed=load.errors - past.errors,
             ttft_s_p95=quantile_s(ttft, 0.95),
         )
+
+    def _cluster_trouble(self, now: float) -> str | None:
+        trouble = self._parts.link_trouble(now)
+        if trouble is None or self._link_well_at is None:
+            self._link_well_at = now
+        lasts = now - self._link_well_at > self._parts.lease_s
+        # A refusal is in the words of Redis.
+        return without_credentials(trouble)[:TROUBLE_CHARACTERS_MAX] if trouble and lasts else None
 
     def _recent_restarts(self, now: float) -> Mapping[str, int]:
         snapshot = self._parts.snapshot()

@@ -8,12 +8,15 @@ Children start in the order written and stop in reverse: the doors come last and
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import attrs
+
 from cortexd.actors.alert_manager import ALERT_MANAGER, AlertManager
 from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
 from cortexd.actors.client_keys import CLIENT_KEYS, ClientKeys
 from cortexd.actors.dead_letter_queue import DEAD_LETTER_QUEUE, DeadLetterQueue
 from cortexd.actors.degradation_manager import DEGRADATION_MANAGER, DegradationManager
 from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.load_monitor import LOAD_MONITOR, LoadMonitor
 from cortexd.actors.metrics import NODE_METRICS, NodeMetrics
 from cortexd.actors.worker_pool import WORKER_POOL, WorkerPool
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
@@ -29,6 +32,7 @@ ENGINES = Name[Supervisor]("engines")
 WORKERS = Name[Supervisor]("workers")
 GUARD = Name[Supervisor]("guard")
 STATE = Name[Supervisor]("state")
+LINKS = Name[Supervisor]("links")
 ALERT_CHANNELS = Name[Supervisor]("alert-channels")
 
 # Chats are served without any of the actors. One that cannot run keeps trying twice a second, in
@@ -51,6 +55,7 @@ def supervision_tree(app: Application, doors: Doors) -> Supervisor:
     return Supervisor(
         *_heartbeat(app),
         ChildSpec("engines", partial(_engines, app), name=ENGINES, backoff=ACTOR_BACKOFF),
+        *_links(app),
         ChildSpec("workers", partial(_workers, app), name=WORKERS, backoff=ACTOR_BACKOFF),
         ChildSpec("state", partial(_state, app), name=STATE, backoff=ACTOR_BACKOFF),
         ChildSpec(
@@ -91,6 +96,19 @@ def _engines(app: Application) -> Supervisor:
     )
 
 
+def _links(app: Application) -> Sequence[ChildSpec]:
+    # What talks to Redis and RabbitMQ; a node that does without has no such branch.
+    specs = (*app.cluster.children, *app.sharing.children, *app.fleet.children)
+    children = [attrs.evolve(each, backoff=ACTOR_BACKOFF) for each in specs]
+    if not children:
+        return ()
+
+    def links() -> Supervisor:
+        return Supervisor(*children, strategy=Strategy.ONE_FOR_ONE, max_restarts=RESTARTS_MAX)
+
+    return (ChildSpec("links", links, name=LINKS, backoff=ACTOR_BACKOFF),)
+
+
 def _workers(app: Application) -> Supervisor:
     # rest_for_one: each of them starts from what those before it have published.
     # What can be reloaded is read anew by each incarnation.
@@ -101,7 +119,13 @@ def _workers(app: Application) -> Supervisor:
 
     def monitor() -> HealthMonitor:
         settings = live.value.health
-        return HealthMonitor(roster, board, settings, app.checks, chance=app.chance, emit=app.emit)
+        heard = app.cluster.heard(2 * settings.interval_seconds)
+        return HealthMonitor(
+            *(roster, board, settings, app.checks),
+            chance=app.chance,
+            emit=app.emit,
+            heard=heard,
+        )
 
     registry = partial(WorkerRegistry, roster, app.leaving, app.emit)
     breakers = partial(CircuitBreakers, roster, app.emit)
@@ -143,6 +167,7 @@ def _guard(app: Application) -> Supervisor:
 
 def _state(app: Application) -> Supervisor:
     keys = partial(ClientKeys, app.client_keys.actor)
+    load_monitor = partial(LoadMonitor, app.load_monitor.parts)
     manager = partial(AlertManager, app.alerts.parts)
     alerts = ChildSpec("alert-manager", manager, name=ALERT_MANAGER, backoff=ACTOR_BACKOFF)
     return Supervisor(
@@ -152,6 +177,7 @@ def _state(app: Application) -> Supervisor:
         # No child of its own: its file is only there once there are keys, and it needs no closing.
         ChildSpec("client-keys", keys, name=CLIENT_KEYS, backoff=ACTOR_BACKOFF),
         *_metrics(app.measuring),
+        ChildSpec("load-monitor", load_monitor, name=LOAD_MONITOR, backoff=ACTOR_BACKOFF),
         *([alerts] if app.config.alerts.enabled else []),
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,

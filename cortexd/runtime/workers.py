@@ -15,6 +15,7 @@ from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.catalog import make_adapter
 from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
+from cortexd.providers.embedded.standby_engine import Duty, StandbyEngine
 from supervisor_tree import Service, whereis
 
 
@@ -26,8 +27,16 @@ class Staff:
     engines: Mapping[str, Callable[[], Service]]
 
 
-def hire(config: Config, terms: HiringTerms, parts: AdapterParts) -> Staff:
-    """Make every worker's adapter; nothing is connected to or started yet."""
+def hire(
+    config: Config,
+    terms: HiringTerms,
+    parts: AdapterParts,
+    duty: Callable[[WorkerSettings], Duty] | None = None,
+) -> Staff:
+    """Make every worker's adapter; nothing is connected to or started yet.
+
+    `duty`: in a cluster, when an engine is to run on this node; `None`: always.
+    """
     workers: list[RegisteredWorker] = []
     engines: dict[str, Callable[[], Service]] = {}
     for settings in config.workers:
@@ -36,11 +45,16 @@ def hire(config: Config, terms: HiringTerms, parts: AdapterParts) -> Staff:
         workers.append(registered(settings, make_adapter(settings, own), terms))
         if settings.type is WorkerType.EMBEDDED:
             # Found well as soon as it is, and not at the next round of probes.
-            engines[settings.name] = partial(
+            engine = partial(
                 EmbeddedEngine,
                 config.embedded,
                 own.address,
                 on_ready=partial(_ask_for_a_check, settings.name),
+            )
+            engines[settings.name] = (
+                engine
+                if duty is None
+                else partial(StandbyEngine, engine, own.address, duty(settings))
             )
     return Staff(tuple(workers), engines)
 

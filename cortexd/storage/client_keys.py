@@ -56,7 +56,8 @@ class StoredClientKeys:
             return KeptKeys(is_whole=not self._is_damaged())
         kept = await self.database.read(_load)
         # With the keys gone, the doors must not open to those who have none.
-        return attrs.evolve(kept, is_whole=bool(kept.keys) or not self._is_damaged())
+        is_whole = kept.is_whole and (bool(kept.keys) or not self._is_damaged())
+        return attrs.evolve(kept, is_whole=is_whole)
 
     async def add(self, key: ClientKey) -> None:
         """Keep a new key. Errors: `StorageFailed`; then it is not kept."""
@@ -89,14 +90,24 @@ class StoredClientKeys:
 
 def _load(connection: sqlite3.Connection) -> KeptKeys:
     rows = connection.execute(f"SELECT {_COLUMNS} FROM client_keys ORDER BY created_at")  # noqa: S608  a constant
+    keys = [_key(row) for row in rows]
     return KeptKeys(
-        keys=tuple(map(_key, rows)),
+        keys=tuple(key for key in keys if key is not None),
+        is_whole=None not in keys,
         revoked_at=dict(connection.execute("SELECT id, revoked_at FROM revocations")),
         last_used_at=dict(connection.execute("SELECT id, last_used_at FROM uses")),
     )
 
 
-def _key(row: Sequence[str | float | None]) -> ClientKey:
+def _key(row: Sequence[str | float | None]) -> ClientKey | None:
+    """The key that a row is; `None` where it is damaged: the others are good all the same."""
+    try:
+        return _read(row)
+    except ValueError:
+        return None
+
+
+def _read(row: Sequence[str | float | None]) -> ClientKey:
     key_id, digest, name, criticality, scope, requests, tokens, created_at, expires_at = row
     return ClientKey(
         id=ClientKeyId(str(key_id)),

@@ -4,7 +4,6 @@ Rules of this file: what has been told to be done is on disk; after a failure no
 not tried again behind the back of who asked. Used by one thread at a time.
 """
 
-import errno
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import Final
 import attrs
 
 from cortexd.domain.errors import StorageFailed
-from cortexd.storage.ballast import Ballast
+from cortexd.storage.ballast import FULL, Ballast
 from cortexd.storage.connection import BUSY_S_MAX, open_connection
 from cortexd.storage.damage import FileUnfit, Remedy, remedy_for
 from cortexd.storage.job import Job
@@ -186,10 +185,8 @@ class DatabaseFile:
 
     def _make_room(self) -> None:
         self._has_ballast = False
-        try:
-            self._ballast.release()
-        finally:
-            self._rest("the disk is full", RETRY_S)
+        self._ballast.release()
+        self._rest("the disk is full", RETRY_S)
 
     def _rest(self, reason: str, retry_s: float) -> None:
         self._pause = reason
@@ -238,7 +235,7 @@ def _remedy(error: FileUnfit | sqlite3.Error | OSError, path: Path) -> Remedy:
     match error:
         case sqlite3.Error():
             return remedy_for(error) or Remedy.REOPEN
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+        case OSError(errno=number) if number in FULL:
             return Remedy.MAKE_ROOM
         case PermissionError() | IsADirectoryError() if path.exists():
             return Remedy.SET_ASIDE

@@ -3,23 +3,16 @@
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 import msgspec
 
-from cortexd.domain.client_key import ClientKeyId
-from cortexd.domain.dead_letter import (
-    DeadLetter,
-    DeadLetterLimits,
-    DeadLetterStats,
-    FailedAttempt,
-    Retry,
-)
-from cortexd.domain.ids import DeadLetterId, RequestId, WorkerName
-from cortexd.domain.outcome import Outcome
+from cortexd.domain.dead_letter import DeadLetter, DeadLetterLimits, DeadLetterStats, Retry
+from cortexd.domain.ids import DeadLetterId
 from cortexd.ports import DeadLetterStore
 from cortexd.storage.database import Database
+from cortexd.storage.dead_letter_row import COLUMNS, read_letter
 
 T = TypeVar("T")
 
@@ -48,18 +41,16 @@ OVERHEAD_BYTES: Final = 1024
 
 RECENT_MAX: Final = 10
 
-_COLUMNS: Final = (
-    "id, kept_at, request_id, door, path, model, outcome, error, message, attempts, key_id,"
-    " body_bytes, has_body, retries, retried_at, retried_status, answer_is_cut"
-)
 _OK: Final = range(200, 300)
 
-# Newest first, each with all that is newer than it: what does not fit any more is to go.
+# Newest first, each with all that is newer than it: what does not fit any more is to go. In the
+# order of their coming, whatever the clock has said; and the newest, which is just being promised,
+# stays even if it is more than all of them may be.
 _BEYOND_LIMITS: Final = """
     SELECT id FROM (
         SELECT id, kept_at, row_number() OVER newest AS place, sum(bytes) OVER newest AS so_far
-        FROM letters WINDOW newest AS (ORDER BY id DESC)
-    ) WHERE place > :entries_max OR so_far > :bytes_max OR kept_at < :oldest_at
+        FROM letters JOIN contents USING (id) WINDOW newest AS (ORDER BY contents.rowid DESC)
+    ) WHERE place > :entries_max OR place > 1 AND so_far > :bytes_max OR kept_at < :oldest_at
 """
 
 
@@ -177,7 +168,7 @@ def _page(
     chosen = "error = :error" if error is not None else "TRUE"
     values = {"error": error, "before": before, "count": count}
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM letters WHERE {chosen} AND (:before IS NULL OR id < :before)"  # noqa: S608  as above
+        f"SELECT {COLUMNS} FROM letters WHERE {chosen} AND (:before IS NULL OR id < :before)"  # noqa: S608  as above
         " ORDER BY id DESC LIMIT :count",
         values,
     ).fetchall()
@@ -185,18 +176,18 @@ def _page(
         f"SELECT count(*) FROM letters WHERE {chosen}",  # noqa: S608  as above
         values,
     ).fetchone()
-    return [_letter(row) for row in rows], total
+    return [read_letter(row) for row in rows], total
 
 
 def _find(connection: sqlite3.Connection, letter: DeadLetterId) -> DeadLetter | None:
     row = connection.execute(
-        f"SELECT {_COLUMNS}, body, answer FROM letters JOIN contents USING (id) WHERE id = ?",  # noqa: S608  as above
+        f"SELECT {COLUMNS}, body, answer FROM letters JOIN contents USING (id) WHERE id = ?",  # noqa: S608  as above
         (letter,),
     ).fetchone()
     if row is None:
         return None
     *columns, body, answer = row
-    found = _letter(columns)
+    found = read_letter(columns)
     retried = found.retried and attrs.evolve(found.retried, answer=answer)
     return attrs.evolve(found, body=body, retried=retried)
 
@@ -249,48 +240,4 @@ def _statistics(connection: sqlite3.Connection) -> DeadLetterStats:
         oldest_at=oldest_at,
         dropped=dropped,
         recent=tuple(recent),
-    )
-
-
-def _letter(row: Sequence[Any]) -> DeadLetter:
-    (
-        identity,
-        kept_at,
-        request_id,
-        door,
-        path,
-        model,
-        outcome,
-        error,
-        message,
-        attempts,
-        key_id,
-        body_bytes,
-        has_body,
-        retries,
-        retried_at,
-        retried_status,
-        answer_is_cut,
-    ) = row
-    retried = None
-    if retried_at is not None:
-        retried = Retry(at=retried_at, status=retried_status, is_cut=bool(answer_is_cut))
-    return DeadLetter(
-        id=DeadLetterId(identity),
-        kept_at=kept_at,
-        request_id=RequestId(request_id),
-        door=door,
-        path=path,
-        model=model,
-        outcome=Outcome(outcome),
-        error=error,
-        message=message,
-        attempts=tuple(
-            FailedAttempt(WorkerName(worker), why) for worker, why in msgspec.json.decode(attempts)
-        ),
-        key_id=None if key_id is None else ClientKeyId(key_id),
-        body_bytes=body_bytes,
-        has_body=bool(has_body),
-        retries=retries,
-        retried=retried,
     )

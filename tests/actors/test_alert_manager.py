@@ -17,10 +17,10 @@ from cortexd.actors.alert_manager import (
 from cortexd.actors.alert_outbox import AlertOutbox
 from cortexd.actors.published import Published
 from cortexd.domain.alert import AlertState, Occasion, Severity
+from cortexd.domain.alert_book import AlertBook
 from cortexd.domain.events import AlertChanged, Event
 from cortexd.policy.alert_rules import NodeReadings, WorkerReading
 from cortexd.policy.alert_settings import AlertSettings
-from cortexd.policy.alert_states import AlertBook
 from cortexd.policy.health import WorkerState
 from supervisor_tree import ChildSpec, Supervisor, open_tree, whereis
 from supervisor_tree.testing import crash

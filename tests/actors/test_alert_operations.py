@@ -13,13 +13,13 @@ from cortexd.actors.alert_manager import ALERT_MANAGER, AlertManager, AlertParts
 from cortexd.actors.alert_outbox import AlertOutbox
 from cortexd.actors.published import Published
 from cortexd.domain.alert import Severity
+from cortexd.domain.alert_book import AlertBook
 from cortexd.domain.errors import RequestRefused
 from cortexd.http.admin.alerts import SHOWN_MAX, AlertOperations
 from cortexd.http.doors.door import DoorRequest
 from cortexd.observability.notifiers.log import LogNotifier
 from cortexd.policy.alert_rules import NodeReadings, WorkerReading
 from cortexd.policy.alert_settings import AlertSettings
-from cortexd.policy.alert_states import AlertBook
 from supervisor_tree import ChildSpec, Supervisor, open_tree, whereis
 
 WELL = NodeReadings(workers=(WorkerReading(name="a"),))

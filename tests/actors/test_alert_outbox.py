@@ -100,3 +100,50 @@ async def test_whoever_waits_is_woken_by_what_comes_in(outbox: AlertOutbox) -> N
         await wait_all_tasks_blocked()
         assert woken.is_set()
     await outbox.wait_filled()
+
+
+async def test_whoever_waits_is_not_woken_while_it_is_held(outbox: AlertOutbox) -> None:
+    """It is when it is let go."""
+    outbox.put(_notice(0))
+    outbox.hold(is_held=True)
+    with trio.move_on_after(100) as waiting:
+        await outbox.wait_filled()
+    assert waiting.cancelled_caught
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.wait_filled)
+        await wait_all_tasks_blocked()
+        outbox.hold(is_held=False)
+
+
+def test_what_is_withdrawn_is_somebody_elses(outbox: AlertOutbox) -> None:
+    """An attempt that is under way then counts neither as told nor as lost."""
+    for number in range(2):
+        outbox.put(_notice(number))
+    outbox.take(0.0)
+    outbox.put(_notice(2))
+    assert [each.at for each in outbox.unsettled] == [0, 1, 2]
+    outbox.withdraw()
+    assert outbox.unsettled == ()
+    assert outbox.given_up("no answer") == 0
+    assert (outbox.queued, outbox.lost, outbox.delivered_count) == (0, 0, 0)
+
+
+async def test_whoever_wants_to_know_hears_when_something_is_settled(outbox: AlertOutbox) -> None:
+    """Told or given up; not when it is to be tried again."""
+    settled: list[int] = []
+
+    async def wait() -> None:
+        while True:
+            await outbox.wait_settled()
+            settled.append(outbox.queued)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        for settle in (outbox.failed, outbox.given_up, lambda _reason: outbox.delivered()):
+            outbox.put(_notice(0))
+            outbox.take(0.0)
+            await wait_all_tasks_blocked()
+            settle("no answer")
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert settled == [1, 0]

@@ -66,7 +66,14 @@ async def test_a_long_list_comes_in_pages(node: Node) -> None:
 
 @pytest.mark.parametrize(
     ("query", "param"),
-    [("limit=0", "limit"), ("limit=x", "limit"), ("limit=99999", "limit"), ("cursor=x", "cursor")],
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("limit=99999", "limit"),
+        ("limit=0000000019999", "limit"),
+        pytest.param("limit=0000000" + "1" * 5000, "limit", id="limit=0…1…"),
+        ("cursor=x", "cursor"),
+    ],
 )
 async def test_a_page_that_there_is_not(node: Node, query: str, param: str) -> None:
     """Which parameter is wrong."""

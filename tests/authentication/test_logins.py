@@ -1,6 +1,7 @@
 """Logging in to the dashboard, staying, and leaving."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from cortexd.http.admin.sessions import (
     IDLE_S_MAX,
     SESSIONS_MAX,
     Sessions,
-    session_cookie,
+    session_cookies,
 )
 from cortexd.policy.login_delay import ADDRESS_FAILURES_MAX
 from tests.authentication.bare_node import (
@@ -103,8 +104,13 @@ async def test_what_is_no_login_is_refused(node: Node, body: object, code: str) 
 
 
 @pytest.mark.real_time
-async def test_guessing_at_the_token_is_slowed_down(node: Node) -> None:
-    """The same counts as for the token in a header, and as for client keys."""
+async def test_guessing_at_the_token_is_slowed_down(node: Node, tmp_path: Path) -> None:
+    """The same counts as for the token in a header, and as for client keys.
+
+    Those who come too often are in no audit trail, which they could let grow without end.
+    """
+    trail = tmp_path / "state" / "audit.log"
+    trail.parent.mkdir()
     for _ in range(ADDRESS_FAILURES_MAX):
         reply = await _ask(node, "POST", "/admin/login", body={"token": "guess"})
         assert reply.status == 401
@@ -112,6 +118,9 @@ async def test_guessing_at_the_token_is_slowed_down(node: Node) -> None:
     guess = {"authorization": "Bearer guess"}
     assert (await _ask(node, "GET", "/admin/session", guess)).status == 429
     assert (await _ask(node, "POST", "/admin/login", body={"token": TOKEN})).status == 200
+    kept = trail.read_text(encoding="utf-8").splitlines()
+    statuses = [json.loads(line)["status"] for line in kept]
+    assert statuses == [*[401] * ADDRESS_FAILURES_MAX, 200]
 
 
 async def test_the_token_itself_has_no_session(node: Node) -> None:
@@ -157,17 +166,39 @@ def test_sessions_are_random() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "value"),
+    ("header", "values"),
     [
-        ("", None),
-        ("a=b", None),
-        ("cortexd-session", None),
-        ("cortexd-session=x", "x"),
-        ("a=b; cortexd-session=x=y;c=d", "x=y"),
-        ("__Host-cortexd=z", "z"),
-        ("xcortexd-session=x", None),
+        ("", ()),
+        ("a=b", ()),
+        ("cortexd-session", ()),
+        ("cortexd-session=", ()),
+        ("cortexd-session=x", ("x",)),
+        ("a=b; cortexd-session=x=y;c=d", ("x=y",)),
+        ("__Host-cortexd=z", ("z",)),
+        ("cortexd-session=x; __Host-cortexd=z", ("x", "z")),
+        ("xcortexd-session=x", ()),
     ],
 )
-def test_reading_the_cookie(header: str, value: str | None) -> None:
+def test_reading_the_cookie(header: str, values: tuple[str, ...]) -> None:
     """Among whatever else a browser sends."""
-    assert session_cookie(header) == value
+    assert session_cookies(header) == values
+
+
+async def test_a_session_that_is_over_does_not_hide_another(node: Node) -> None:
+    """A browser that has logged in with and without HTTPS sends both of its cookies."""
+    cookie, csrf_token = node.log_in()
+    for header in (
+        f"cortexd-session=over; __Host-cortexd={cookie}",
+        f"cortexd-session={cookie}; __Host-cortexd=over",
+    ):
+        reply = await _ask(node, "GET", "/admin/session", {"cookie": header})
+        assert json.loads(reply.body) == {"csrf_token": csrf_token}
+
+
+def test_whether_a_session_is_open_is_asked_without_using_it() -> None:
+    """Who listens to the events all day does not stay logged in by that."""
+    sessions = Sessions()
+    cookie, _ = sessions.open(0.0)
+    assert sessions.is_open(cookie, IDLE_S_MAX - 1)
+    assert not sessions.is_open(cookie, IDLE_S_MAX)
+    assert not sessions.is_open("another", 0.0)

@@ -172,6 +172,19 @@ def test_json_is_the_document_itself(
     assert json.loads(invoke("--url", node.url, "--json", command).stdout) == document
 
 
+def test_keys_are_listed_to_the_last_page(invoke: Invoke, node: FakeNode) -> None:
+    """A node gives out a hundred at a time."""
+    pages = {
+        "/admin/keys": {"items": [{"id": "a"}, {"id": "b"}], "total": 3, "next_cursor": "b"},
+        "/admin/keys?cursor=b": {"items": [{"id": "c"}], "total": 3, "next_cursor": None},
+    }
+    node.answers |= {path: (200, json.dumps(page).encode()) for path, page in pages.items()}
+    whole = {"items": [{"id": each} for each in "abc"], "total": 3, "next_cursor": None}
+    assert json.loads(invoke("--url", node.url, "--json", "keys", "list").stdout) == whole
+    rows = invoke("--url", node.url, "keys", "list").stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["a", "b", "c"]
+
+
 def test_the_token_file_can_be_named(invoke: Invoke, node: FakeNode) -> None:
     """The option goes before the variable, and the variable before the state directory."""
     node.token = "other"

@@ -25,6 +25,7 @@ _ENVIRONMENT = {
     "GROQ_KEY": "key",
     "SLACK_WEBHOOK": "https://hooks.example.org/services/T0/B0/key",
     "MAIL_PASSWORD": "key",
+    "FLEET_KEY": "a-key-of-thirty-two-characters-or-more",
 }
 _EXAMPLE = re.compile(r"#     (?P<line>\S.*)")
 

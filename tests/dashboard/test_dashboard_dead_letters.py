@@ -1,6 +1,7 @@
 """The pages of what went wrong: dead letters, requests, alerts."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -17,6 +18,8 @@ def _clean(order: Order) -> Iterator[None]:
     order("POST", "/admin/dlq/purge", {})
     order("POST", "/admin/breakers/broken/reset")
     wait_until(lambda: not _fires(order, "breaker_open"))
+    # The figures follow a moment later, and the page's choice of errors is made of them.
+    wait_until(lambda: not _figures(order)["total"])
     yield
     order("POST", "/admin/breakers/broken/reset")
 
@@ -24,6 +27,10 @@ def _clean(order: Order) -> Iterator[None]:
 def _fires(order: Order, rule: str) -> bool:
     alerts = order("GET", "/admin/alerts")["items"]
     return any(alert["rule"] == rule and alert["state"] != "resolved" for alert in alerts)
+
+
+def _figures(order: Order) -> Any:
+    return order("GET", "/admin/dashboard")["dead_letter_queue"]["stats"]
 
 
 def letter_of(visitor: Visitor, model: str) -> Locator:

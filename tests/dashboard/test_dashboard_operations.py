@@ -1,12 +1,14 @@
 """The pages of what can be set: cache, client keys, configuration; and the chat."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, running_daemon
 from tests.dashboard.visitor import Chat, Order, Visit
 
 pytestmark = pytest.mark.slow
@@ -27,9 +29,16 @@ def test_the_cache_is_shown_and_emptied(visit: Visit, chat: Chat, order: Order) 
     assert order("GET", "/admin/cache")["entries"] == 0
 
 
-def test_a_key_is_shown_once_and_revoked(visit: Visit, order: Order, node: Daemon) -> None:
+@pytest.fixture
+def keyless(tmp_path: Path) -> Iterator[Daemon]:
+    """A node of its own: with the first key, whoever chats needs one."""
+    with running_daemon(tmp_path, '[[workers]]\nname = "one"\ntype = "scripted"\n') as daemon:
+        yield daemon
+
+
+def test_a_key_is_shown_once_and_revoked(visit: Visit, keyless: Daemon) -> None:
     """The key that is shown opens the data listener until it is revoked."""
-    visitor = visit("keys")
+    visitor = visit("keys", daemon=keyless)
     page = visitor.page
     page.get_by_role("button", name="Create a key").click()
     dialog = page.get_by_role("dialog", name="Create a key")
@@ -39,7 +48,7 @@ def test_a_key_is_shown_once_and_revoked(visit: Visit, order: Order, node: Daemo
     dialog.get_by_role("button", name="Create").click()
     expect(page.locator("#fresh-key")).to_contain_text("cx_live_")
     key = visitor.text("#fresh-key")
-    models = httpx.get(f"{node.url}/v1/models", headers={"authorization": f"Bearer {key}"})
+    models = httpx.get(f"{keyless.url}/v1/models", headers={"authorization": f"Bearer {key}"})
     assert models.status_code == 200
     page.get_by_role("button", name="I have it").click()
     expect(page.locator("#fresh")).to_be_hidden()
@@ -50,7 +59,7 @@ def test_a_key_is_shown_once_and_revoked(visit: Visit, order: Order, node: Daemo
     row.get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(row.locator('[data-field="state"]')).to_have_text("revoked")
-    [listed] = order("GET", "/admin/keys")["items"]
+    [listed] = keyless.admin("/admin/keys")["items"]
     assert listed["state"] == "revoked"
 
 

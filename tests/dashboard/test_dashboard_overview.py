@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -10,6 +11,7 @@ from playwright.sync_api import expect
 from cortexd.http.admin.dashboard.pages import PAGES
 from tests.daemon import Daemon, running_daemon
 from tests.dashboard.visitor import Chat, Order, Visit, path_of
+from tests.operator import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +135,8 @@ def test_forces_a_level_and_lets_it_follow_again(visit: Visit, order: Order) -> 
 
 def test_tells_what_happens(visit: Visit, order: Order) -> None:
     """The events of the node, as they come."""
+    # An alert of the test before would be an event as well when it is over.
+    wait_until(lambda: all(each["state"] == "resolved" for each in _alerts(order)))
     visitor = visit("overview")
     happenings = visitor.page.locator("#happenings")
     expect(happenings).to_contain_text("Nothing yet.")
@@ -140,6 +144,10 @@ def test_tells_what_happens(visit: Visit, order: Order) -> None:
     expect(happenings).to_contain_text("worker deactivated late")
     order("POST", "/admin/workers/late/activate")
     expect(happenings.locator("li").first).to_contain_text("worker activated late")
+
+
+def _alerts(order: Order) -> Any:
+    return order("GET", "/admin/alerts")["items"]
 
 
 def test_says_that_the_node_is_gone(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import httpx
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 from tests.daemon import Daemon
 
@@ -14,6 +14,16 @@ WAIT_MS_MAX: Final = 20_000
 """How long a browser is waited for; a limit for what hangs, not an expectation."""
 
 WIDE: Final = (1280, 900)
+NARROW: Final = (390, 844)
+
+OVERFLOWING: Final = """() => [...document.querySelectorAll("html, .card, .tile, .head")]
+  .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
+  .map((box) => `${box.tagName} ${box.className} ${box.scrollWidth} > ${box.clientWidth}`)"""
+
+NAMELESS: Final = """() => [...document.querySelectorAll("button, a, input, select, textarea")]
+  .filter((each) => !(each.labels?.length || each.ariaLabel || each.textContent.trim()))
+  .filter((each) => each.checkVisibility())
+  .map((each) => each.outerHTML)"""
 
 
 # No slots: Playwright keeps its wrapper of a handler on the object that the handler belongs to.
@@ -70,6 +80,17 @@ class Visitor:
         """What an element says."""
         return self.page.locator(selector).inner_text()
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Look at the page through another window."""
+        width, height = size
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def check_looks(self) -> None:
+        """Nothing sticks out, and everything that can be used has a name."""
+        where = self.page.url
+        assert (where, self.page.evaluate(OVERFLOWING)) == (where, [])
+        assert (where, self.page.evaluate(NAMELESS)) == (where, [])
+
     def check(self) -> None:
         """Nothing has gone wrong unseen, and nobody but the node was asked for anything."""
         assert not self.complaints
@@ -96,6 +117,11 @@ def path_of(page: str) -> str:
 def token_of(daemon: Daemon) -> str:
     """The admin token that the node has made."""
     return (daemon.folder / "state" / "admin-token").read_text(encoding="ascii").strip()
+
+
+def texts(row: Locator, *fields: str) -> list[str]:
+    """What the fields of a row say."""
+    return [row.locator(f'[data-field="{field}"]').inner_text() for field in fields]
 
 
 Chat: TypeAlias = Callable[..., httpx.Response]

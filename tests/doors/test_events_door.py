@@ -10,7 +10,7 @@ import trio
 from cortexd.domain.events import WorkerActivated, WorkerDeactivated
 from cortexd.domain.ids import WorkerName
 from cortexd.http.admin.events import HEARTBEAT_S, READERS_MAX, EventsDoor
-from cortexd.http.doors.door import DoorRequest
+from cortexd.http.doors.door import Caller, DoorRequest
 from cortexd.observability.event_feed import ENTRIES_MAX, EventFeed
 
 WORKER = WorkerName("w")
@@ -63,6 +63,10 @@ def _request(query: str = "", *, after: int | None = None) -> DoorRequest:
     return DoorRequest(method="GET", path="/admin/events", headers=headers, body=b"", query=query)
 
 
+def _stays(_caller: Caller) -> bool:
+    return False
+
+
 def _happen(feed: EventFeed, count: int = 1) -> None:
     for _ in range(count):
         feed.observe(WorkerActivated(worker=WORKER))
@@ -72,7 +76,7 @@ async def test_the_answer_begins_at_once(feed: EventFeed) -> None:
     """Before anything happens, so that the client knows that it is connected."""
     reader = Reader()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(EventsDoor(feed).answer, _request(), reader)
+        nursery.start_soon(EventsDoor(feed, _stays).answer, _request(), reader)
         await trio.testing.wait_all_tasks_blocked()
         assert (reader.status, reader.writes) == (200, 1)
         assert reader.text.startswith(":")
@@ -82,7 +86,7 @@ async def test_the_answer_begins_at_once(feed: EventFeed) -> None:
 async def test_silence_is_broken_by_heartbeats(feed: EventFeed) -> None:
     """Also where things happen that the reader does not want to know of."""
     quiet, choosy = Reader(), Reader()
-    door = EventsDoor(feed)
+    door = EventsDoor(feed, _stays)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(door.answer, _request(), quiet)
         nursery.start_soon(door.answer, _request("kinds=worker_deactivated"), choosy)
@@ -101,7 +105,7 @@ async def test_what_happens_together_is_sent_together(feed: EventFeed) -> None:
     """A thousand requests a second must not be a thousand writes to each reader."""
     reader = Reader()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(EventsDoor(feed).answer, _request(), reader)
+        nursery.start_soon(EventsDoor(feed, _stays).answer, _request(), reader)
         await trio.sleep(1)
         _happen(feed, 50)
         await trio.sleep(1)
@@ -113,7 +117,7 @@ async def test_a_slow_reader_skips_and_is_told(feed: EventFeed) -> None:
     """What has left the buffer before it was read is counted; then it goes on from there."""
     reader = Reader(pause_s=60.0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(EventsDoor(feed).answer, _request(), reader)
+        nursery.start_soon(EventsDoor(feed, _stays).answer, _request(), reader)
         await trio.sleep(1)
         _happen(feed, ENTRIES_MAX + 234)
         await trio.sleep(3600)
@@ -130,7 +134,7 @@ async def test_only_what_was_asked_for_is_sent(feed: EventFeed) -> None:
     reader = Reader()
     async with trio.open_nursery() as nursery:
         request = _request("kinds=worker_deactivated,exchange_ended")
-        nursery.start_soon(EventsDoor(feed).answer, request, reader)
+        nursery.start_soon(EventsDoor(feed, _stays).answer, request, reader)
         await trio.sleep(1)
         _happen(feed)
         feed.observe(WorkerDeactivated(worker=WORKER))
@@ -142,7 +146,7 @@ async def test_only_what_was_asked_for_is_sent(feed: EventFeed) -> None:
 
 async def test_readers_are_limited_and_a_place_is_given_back(feed: EventFeed) -> None:
     """However a reader leaves."""
-    door = EventsDoor(feed)
+    door = EventsDoor(feed, _stays)
     async with trio.open_nursery() as nursery:
         for _ in range(READERS_MAX):
             nursery.start_soon(door.answer, _request(), Reader())
@@ -164,15 +168,36 @@ async def test_readers_get_what_is_left_when_the_feed_closes(feed: EventFeed) ->
     """And then a clean end, before anybody would have to cut them off."""
     reader = Reader()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(EventsDoor(feed).answer, _request(), reader)
+        nursery.start_soon(EventsDoor(feed, _stays).answer, _request(), reader)
         await trio.sleep(1)
         _happen(feed, 3)
         feed.close()
     assert reader.is_finished
     assert len(reader.kinds) == 3
     late = Reader()
-    await EventsDoor(feed).answer(_request(), late)
+    await EventsDoor(feed, _stays).answer(_request(), late)
     assert late.is_finished
+
+
+async def test_who_logs_out_hears_no_more(feed: EventFeed) -> None:
+    """Nor who has been here for too long: the next event is not theirs, nor is a heartbeat."""
+    gone: set[Caller] = set()
+    busy, quiet = Reader(), Reader()
+    request = attrs.evolve(_request(), caller=Caller(session="cookie"))
+    async with trio.open_nursery() as nursery:
+        for reader in (busy, quiet):
+            door = EventsDoor(feed, gone.__contains__)
+            nursery.start_soon(door.answer, request, reader)
+        await trio.sleep(1)
+        _happen(feed)
+        await trio.sleep(1)
+        gone.add(request.caller)
+        await trio.sleep(HEARTBEAT_S)
+        _happen(feed)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert [each.kinds for each in (busy, quiet)] == [["worker_activated"]] * 2
+    assert [each.is_finished for each in (busy, quiet)] == [True, True]
 
 
 @pytest.mark.parametrize("after", [0, 5, 10**17])
@@ -187,5 +212,5 @@ async def test_an_unknown_id_is_a_gap_and_no_loop(feed: EventFeed, after: int) -
 async def _read_for(seconds: float, feed: EventFeed, request: DoorRequest) -> Reader:
     reader = Reader()
     with trio.move_on_after(seconds):
-        await EventsDoor(feed).answer(request, reader)
+        await EventsDoor(feed, _stays).answer(request, reader)
     return reader

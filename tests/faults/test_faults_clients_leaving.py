@@ -6,8 +6,9 @@ C10 (TLS handshakes) does not concern this node yet: it has no TLS listener.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from itertools import cycle
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -160,13 +161,31 @@ async def test_c3_client_gone_before_its_request_is_whole(
     scene: Scene, sent: bytes, farewell: Farewell
 ) -> None:
     """What never was a request leaves neither a line in the log nor an open file."""
-    files, ended = scene.node.figures().files, scene.node.outcomes()
+    ended = scene.node.outcomes()
     async with connected(scene.port) as client:
+        port = client.stream.socket.getsockname()[1]
         await client.send(sent)
-        await until(scene.node, lambda: scene.node.figures().files > files)
+        await until(scene.node, lambda: _sockets_with(port) & _open_files(scene.node))
+        [its_socket] = _sockets_with(port) & _open_files(scene.node)
         client.leave(farewell)
-    await until(scene.node, lambda: scene.node.figures().files <= files)
+    await until(scene.node, lambda: its_socket not in _open_files(scene.node))
     assert scene.node.outcomes() == ended
+
+
+def _sockets_with(port: int) -> set[str]:
+    """Who is connected with this port, as /proc/PID/fd calls them (proc(5), net/tcp)."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}")}
+
+
+def _open_files(node: Node) -> set[str]:
+    """What they are; how many would not tell, as those of the test before may close meanwhile."""
+    files = set()
+    for file in Path(f"/proc/{node.daemon.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            files.add(str(file.readlink()))
+    return files
 
 
 @pytest.mark.parametrize("held_after", [0, 1], ids=["before the first token", "mid-stream"])

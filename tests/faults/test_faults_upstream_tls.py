@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
 STOCK = {
     "openai": Stock(20, tls=True),
-    "hasty": Stock(4, tls=True, settings="connect_seconds = 0.3"),
+    "hasty": Stock(4, tls=True, settings="connect_seconds = 1.5"),
 }
 
 SETTINGS = OPENING_SOON + RETRYING

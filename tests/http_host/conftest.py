@@ -153,6 +153,14 @@ class Served:
             stream = await trio.open_unix_socket(address)
         else:
             stream = await trio.open_tcp_stream(*address[:2])
+        return self._client_on(stream)
+
+    def connect_unseen(self) -> Client:
+        """A new connection that nobody has accepted yet: the kernel makes it without waiting."""
+        sock = socket.create_connection(self.sockets[0].getsockname())
+        return self._client_on(trio.SocketStream(trio.socket.from_stdlib_socket(sock)))
+
+    def _client_on(self, stream: trio.SocketStream) -> Client:
         self.clients.append(Client(stream))
         return self.clients[-1]
 

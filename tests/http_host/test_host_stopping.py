@@ -67,6 +67,55 @@ async def test_a_head_that_is_half_there_is_still_served(serve: Any) -> None:
     await host.wait_stopped()
 
 
+async def test_who_has_connected_just_before_is_served(serve: Any) -> None:
+    """The kernel has said yes in our name, though nobody here has seen the connection yet."""
+    host = await serve()
+    client = host.connect_unseen()
+    host.listener.request_stop()
+    await client.get("/echo")
+
+    reply = await client.reply()
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    await host.wait_stopped()
+
+
+async def test_who_asks_in_the_moment_of_the_stop_is_answered(serve: Any) -> None:
+    """On a connection that was idle: its client could not know."""
+    host = await serve()
+    client = await host.connect()
+    await client.get("/echo")
+    assert (await client.reply()).status == 200
+
+    host.listener.request_stop()
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    await client.get("/echo")
+
+    reply = await client.reply()
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    assert await client.ended() == b""
+    await host.wait_stopped()
+
+
+async def test_who_was_not_told_of_the_stop_is_told_with_the_next_answer(
+    serve: Any, patient: Any
+) -> None:
+    """The head of a stream had gone out before the stop, so its client asks again."""
+    host = await serve({"GET /stream": patient})
+    client = await host.connect()
+    await client.get("/stream")
+    await patient.wait_entered()
+
+    host.listener.request_stop()
+    patient.go_on.set()
+    stream = await client.reply()
+    await client.get("/echo")
+
+    assert (stream.complete, stream.headers.get("connection")) == (True, None)
+    reply = await client.reply()
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+    await host.wait_stopped()
+
+
 async def test_nothing_more_is_accepted(serve: Any, listening: Any) -> None:
     """New connections wait in the kernel for whoever owns the socket next."""
     host = await serve()

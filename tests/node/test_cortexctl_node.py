@@ -88,9 +88,10 @@ def test_a_dead_letter_is_shown_retried_and_forgotten(daemon: Daemon, ctl: Ctl) 
     question = {"model": "bad", "messages": [{"role": "user", "content": "can you?"}]}
     answer = httpx.post(f"{daemon.url}/v1/chat/completions", json=question, timeout=HANGS_S)
     letter = answer.headers["x-cortexd-dead-letter"]
-    assert letter in ctl("dlq", "list").stdout
+    assert letter in ctl("dlq", "list", "--limit", "200").stdout
     assert _said(ctl("dlq", "show", letter))["request"]["messages"] == question["messages"]
     assert "now I can" in ctl("dlq", "retry", letter).stdout
+    assert ctl("dlq", "list").stdout.split()[-1] == "200"
     assert letter in ctl("dlq", "delete", letter).stdout
     assert letter not in ctl("dlq", "list").stdout
     assert "0 dead letters" in ctl("dlq", "purge", "--yes").stdout
@@ -106,10 +107,14 @@ def test_the_level_is_forced_and_let_go(ctl: Ctl) -> None:
 
 def test_breakers_alerts_events_tree_and_reload(ctl: Ctl) -> None:
     """What remains."""
-    assert "good" in ctl("breakers", "list").stdout
+    headings, *rows = ctl("breakers", "list").stdout.splitlines()
+    assert headings.split()[:6] == ["worker", "state", "calls", "failures", "in", "a"]
+    assert rows[0].split()[:3] == ["good", "closed", "0"]
     assert "closed" in ctl("breakers", "reset", "good").stdout
     assert isinstance(_said(ctl("--json", "alerts", "list"))["items"], list)
-    assert "worker status changed" in ctl("events").stdout
+    told = ctl("events").stdout
+    assert "worker status changed" in told
+    assert not told.startswith("gap")
     assert "data-door" in ctl("tree").stdout
     assert "nothing has changed" in ctl("reload").stdout
 

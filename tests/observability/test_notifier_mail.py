@@ -1,9 +1,10 @@
 """The mail's notifier against a real server that speaks SMTP."""
 
+import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -13,7 +14,7 @@ import trustme
 from cortexd.domain.alert import NotificationFailed
 from cortexd.domain.alert_channel import MailTls
 from cortexd.domain.secret import Secret
-from cortexd.observability.notifiers.mail import EmailNotifier, Envelope, MailServer
+from cortexd.observability.notifiers.mail import EmailNotifier, Envelope, MailServer, _Session
 from tests.fakes.alerts import digest
 from tests.fakes.smtp import MAIL_S_MAX, MailSink, running_mail_server
 
@@ -175,12 +176,35 @@ async def test_a_server_that_is_not_there(rig: Rig) -> None:
 
 async def test_the_loop_goes_on_while_mail_is_handed_in(rig: Rig) -> None:
     """The library waits in a thread of its own."""
-    threads: set[int] = set()
     rig.sink.hangs_at = "EHLO"
     async with trio.open_nursery() as nursery:
         nursery.start_soon(rig.notifier(MailTls.OFF, logs_in=False).send, DIGEST)
         for _ in range(20):
             await trio.sleep(0.01)
-            threads.add(threading.get_ident())
+        assert rig.sink.left.empty(), "it has not given up yet"
         nursery.cancel_scope.cancel()
-    assert len(threads) == 1
+    assert rig.sink.left.get(timeout=MAIL_S_MAX) == "EHLO"
+
+
+class _Leaving:
+    """A client that lets go of its connection while somebody looks at it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._seen = [None, sock]
+
+    @property
+    def sock(self) -> socket.socket | None:
+        """The connection, once."""
+        return self._seen.pop() if len(self._seen) > 1 else None
+
+
+def test_a_connection_may_go_while_it_is_cut() -> None:
+    """The thread that has it ends at the same moment; that is no error of the channel."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        session = _Session(
+            MailServer(host="127.0.0.1", port=25, tls=MailTls.OFF), ssl.create_default_context()
+        )
+        session._client = cast("Any", _Leaving(ours))
+        session.cut()
+        assert theirs.recv(1) == b""

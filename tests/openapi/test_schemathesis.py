@@ -1,7 +1,4 @@
-"""Schemathesis makes requests from the document, right and wrong ones, and a node answers them.
-
-The seed is fixed, so that what fails once fails again.
-"""
+"""Schemathesis makes requests from the document, right and wrong ones, and a node answers them."""
 
 import json
 import re
@@ -10,41 +7,16 @@ from typing import Any, Final
 
 import pytest
 import requests
-import schemathesis
-from schemathesis.checks import not_a_server_error
-from schemathesis.config import SchemathesisConfig
-from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.generation.meta import TestPhase
-from schemathesis.pytest._test_builder import build_operation_test
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    positive_data_acceptance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cortexd.http.openapi.document import openapi_document
 from tests.daemon import Daemon, running_daemon
+from tests.openapi.made_requests import CHECKS, HANGS_S, ask, loaded, operations
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-CHECKS: Final = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    positive_data_acceptance,
-    unsupported_method,
-]
-
-CONFIG: Final = {
-    "seed": 1,
-    "generation": {"max-examples": 15, "deterministic": True, "database": "none"},
+SETTINGS: Final = {
     "checks": {
         # 422: an idempotency key that another request of the same run has had.
         "positive_data_acceptance": {"expected-statuses": ["200", "422"]},
@@ -86,7 +58,6 @@ STREAMS: Final = [
     ("/api/chat", {"messages": [{"role": "user", "content": "Hello"}]}),
     ("/api/generate", {"prompt": "Hello"}),
 ]
-HANGS_S: Final = 20.0
 LONG: Final = 1000
 
 WORKER: Final = """
@@ -113,13 +84,7 @@ def _without_long_lists(schema: Any) -> Any:
 @pytest.fixture(scope="module")
 def api(document: dict[str, Any]) -> Any:
     """The document in the hands of Schemathesis."""
-    config = SchemathesisConfig.from_dict(CONFIG)
-    return schemathesis.openapi.from_dict(_without_long_lists(document), config=config)
-
-
-OPERATIONS: Final = [
-    (method, path) for path, item in openapi_document("1.2.3")["paths"].items() for method in item
-]
+    return loaded(_without_long_lists(document), SETTINGS, examples_max=15)
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +101,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-# Schemathesis's own way to parametrize makes all requests while pytest collects, which takes ten
-# seconds whatever tests are run.
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize(("method", "path"), operations(openapi_document("1.2.3")))
 def test_requests_are_answered_as_documented(
     method: str, path: str, api: Any, daemon: Daemon, session: requests.Session
 ) -> None:
@@ -155,14 +118,7 @@ def test_requests_are_answered_as_documented(
         excused = [positive_data_acceptance] if is_beyond else []
         case.validate_response(response, checks=CHECKS, excluded_checks=excused)
 
-    run = build_operation_test(
-        config=api.config,
-        operation=api[path][method],
-        test_func=answered_as_documented,
-        given_kwargs={},
-        feedback=FeedbackSources(),
-    )
-    run()
+    ask(api, method, path, answered_as_documented)
 
 
 def _is_beyond(told: str) -> bool:

@@ -27,6 +27,7 @@ from cortexd.domain.worker import WorkerHealth, WorkerInfo, WorkerSettings, Work
 from cortexd.pipeline.build import build_pipeline
 from cortexd.pipeline.deadline import Cutoff
 from cortexd.pipeline.exchange import ChatService, Exchange
+from cortexd.pipeline.shared_limits import ClusterLimits
 from cortexd.policy.circuit_breaker import BreakerSettings
 from cortexd.policy.degradation import DegradationLevel
 from cortexd.policy.degradation_settings import DegradationSettings
@@ -247,6 +248,7 @@ def make_bench() -> MakeBench:
         max_attempts: int = 3,
         keys: int = 0,
         austerity: DegradationSettings | None = None,
+        limits: ClusterLimits | None = None,
     ) -> Bench:
         retry = RetrySettings(max_attempts=max_attempts)
         workers: list[FakeWorker] = []
@@ -282,6 +284,7 @@ def make_bench() -> MakeBench:
             degradation=degradation,
             austerity=austerity,
         )
+        parts = attrs.evolve(parts, limits=limits)
         return Bench(workers, build_pipeline(parts), view, cutoff, events, degradation)
 
     return make

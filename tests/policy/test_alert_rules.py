@@ -127,6 +127,7 @@ def test_what_is_wrong_with_a_deactivated_worker_is_known_to_who_deactivated_it(
         ({"restarts": {"root/x": 2, "root/y": 0}}, []),
         ({"restarts": {"root/x": 3, "root/y": 2}}, [(Rule.RESTARTS, "root/x", WARNING)]),
         ({"troubles": {}}, []),
+        ({"cluster_trouble": "it is down"}, [(Rule.CLUSTER_LOST, "", WARNING)]),
         ({"troubles": {"keys.db": "disk full"}}, [(Rule.STORAGE, "keys.db", WARNING)]),
         ({"level": DegradationLevel.MAJOR_ISSUES}, []),
         ({"level": DegradationLevel.CRITICAL}, [(Rule.DEGRADED, "", WARNING)]),

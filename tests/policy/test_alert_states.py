@@ -7,11 +7,11 @@ import attrs
 import pytest
 
 from cortexd.domain.alert import AlertState, Condition, Notice, Occasion, Rule, Severity
+from cortexd.domain.alert_book import AlertBook
 from cortexd.policy.alert_settings import AlertSettings
 from cortexd.policy.alert_states import (
     RESOLVED_MAX,
     TRANSITIONS,
-    AlertBook,
     IllegalAlertTransition,
     Signal,
     acknowledge,

@@ -13,11 +13,10 @@ from hypothesis.stateful import (
 )
 
 from cortexd.domain.alert import AlertState, Condition, Notice, Occasion, Rule, Severity
+from cortexd.domain.alert_book import Alert, AlertBook
 from cortexd.policy.alert_settings import AlertSettings
 from cortexd.policy.alert_states import (
     TRANSITIONS,
-    Alert,
-    AlertBook,
     IllegalAlertTransition,
     Signal,
     acknowledge,

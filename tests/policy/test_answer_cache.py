@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cortexd.domain.answer import AnswerEvent, Finished, FinishReason, TextDelta
+from cortexd.domain.cached_answer import REPLAY_EVENTS_MAX, CachedAnswer
 from cortexd.domain.ids import WorkerName
 from cortexd.policy.answer_cache import (
     ENTRY_BYTES_MAX,
-    REPLAY_EVENTS_MAX,
     AnswerCache,
-    CachedAnswer,
     cached_answer,
 )
 

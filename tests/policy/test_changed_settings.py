@@ -5,8 +5,9 @@ import random
 import attrs
 
 from cortexd.domain.answer import Finished, FinishReason, TextDelta
+from cortexd.domain.cached_answer import CachedAnswer
 from cortexd.domain.ids import WorkerName
-from cortexd.policy.answer_cache import AnswerCache, CachedAnswer, cached_answer
+from cortexd.policy.answer_cache import AnswerCache, cached_answer
 from cortexd.policy.circuit_breaker import BreakerSettings, BreakerState, CircuitBreaker
 from cortexd.policy.retry_budget import RetryBudget, RetrySettings
 

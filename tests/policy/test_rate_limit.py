@@ -93,3 +93,51 @@ def test_no_limit_is_no_bucket() -> None:
     """There is nothing to count where nothing is limited."""
     free = allowance(None, None)
     assert (free.requests, free.tokens) == (None, None)
+
+
+def test_a_node_apart_has_its_part_of_the_limit() -> None:
+    """As much as it has itself left, at its pace; at least one."""
+    bucket = Bucket(60)
+    bucket.picture(50.0, 0.0)
+    bucket.part(3, 0.0)
+    assert bucket.level(0.0) == 20.0
+    assert bucket.take(20, 0.0) == 0.0
+    assert bucket.take(1, 0.0) == pytest.approx(3.0)
+    small = Bucket(2)
+    small.part(10, 0.0)
+    assert small.take(1, 0.0) == 0.0
+    assert small.take(1, 0.0) == pytest.approx(60.0)
+
+
+def test_what_is_spent_apart_is_owed_unless_it_has_come_back_since() -> None:
+    """To be told once; what was gone before is no new debt."""
+    bucket = Bucket(60)
+    assert bucket.owed(0.0) == 0.0
+    bucket.picture(5.0, 0.0)
+    bucket.part(3, 0.0)
+    assert bucket.take(4, 0.0) == 0.0
+    bucket.part(3, 0.0)
+    assert bucket.owed(0.0) == pytest.approx(4.0)
+    assert bucket.owed(0.0) == 0.0
+
+    bucket.part(3, 0.0)
+    bucket.take(1, 0.0)
+    assert bucket.owed(120.0) == pytest.approx(0.0), "the others have forgotten it, too"
+
+
+def test_what_could_not_be_told_is_told_later() -> None:
+    """Also after a time apart, unless that was long; with what was spent in that time."""
+    bucket = Bucket(60)
+    bucket.owed(0.0)
+    bucket.settle(30, 0.0)
+    assert bucket.level(0.0) == 30.0
+    owed = bucket.owed(0.0)
+    bucket.owe(owed)
+    assert bucket.owed(0.0) == 30.0
+    bucket.owe(30.0)
+    bucket.part(2, 0.0)
+    bucket.take(5, 0.0)
+    assert bucket.owed(0.0) == pytest.approx(35.0)
+    bucket.owe(35.0)
+    bucket.part(2, 0.0)
+    assert bucket.owed(600.0) == 0.0

@@ -24,7 +24,7 @@ from cortexd.policy.load_balancing import PoolStrategy
 from cortexd.policy.load_tally import LoadCounts
 from cortexd.policy.ttft_buckets import BUCKETS, bucket_of
 from cortexd.providers.scripted.worker import ScriptedWorker
-from cortexd.runtime.readings import NodeReader, ReadingParts
+from cortexd.runtime.readings import TROUBLE_CHARACTERS_MAX, NodeReader, ReadingParts
 from supervisor_tree import NodeSnapshot
 from tests.parts import TERMS
 
@@ -56,6 +56,7 @@ class Parts:
     load: LoadCounts = attrs.Factory(LoadCounts)
     troubles: Mapping[str, str] = attrs.Factory(dict)
     letters: int = 0
+    link_trouble: str | None = None
 
     def reader(self) -> NodeReader:
         """One that reads them."""
@@ -68,6 +69,8 @@ class Parts:
                 dead_letters=lambda: self.letters,
                 memory_bytes=lambda: 4096,
                 troubles=lambda: self.troubles,
+                link_trouble=lambda _now: self.link_trouble,
+                lease_s=10.0,
             )
         )
 
@@ -160,3 +163,24 @@ async def test_traffic_is_that_of_the_last_minute(
         traffic = reader.read().traffic
     assert traffic is not None
     assert (traffic.exchanges, traffic.failed, traffic.ttft_s_p95) == (0, 0, None)
+
+
+async def test_r3_trouble_with_the_cluster_counts_when_it_has_lasted_for_a_lease(
+    parts: Parts, autojump_clock: trio.testing.MockClock
+) -> None:
+    """From when the link was last well; what a server says of it is cut, and shows no password."""
+    reader = parts.reader()
+    assert reader.read().cluster_trouble is None
+    parts.link_trouble = "redis://me:secret@host is down " + "x" * 1000
+    for _ in range(10):
+        await trio.sleep(1.0)
+        assert reader.read().cluster_trouble is None
+    await trio.sleep(1.0)
+    trouble = reader.read().cluster_trouble
+    assert trouble is not None
+    assert trouble.startswith("redis://***@host is down")
+    assert len(trouble) == TROUBLE_CHARACTERS_MAX
+    parts.link_trouble = None
+    assert reader.read().cluster_trouble is None
+    parts.link_trouble = "it is down"
+    assert reader.read().cluster_trouble is None

@@ -2,11 +2,11 @@
 
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
 import termios
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,16 +17,38 @@ import attrs
 
 from tests.daemon import Daemon
 from tests.dashboard.visitor import token_of
-from tests.fakes.server import Reply
 from tests.fakes.smtp import MailSink, running_mail_server
-from tests.fakes.webhook import WebhookSink, running_webhook
+from tests.fakes.webhook import SILENT, WebhookSink, running_webhook
+
+ALL: Final = frozenset({"log", "hook", "mail", "dead_letters.db", "metrics.db"})
+"""The sinks, as `Sinks.stuck_ones` calls them."""
+
+ALARM: Final = """
+[alerts]
+memory_bytes_max = 1048576  # none can do with so little
+pending_seconds = 0
+cooldown_seconds = 1
+"""
+"""There is an alert at all times, and people are told of it each second."""
+
+CHANNELS: Final = """
+[[alerts.channels]]
+name = "hook"
+type = "webhook"
+url = "env:ALERT_WEBHOOK"
+[[alerts.channels]]
+name = "mail"
+type = "email"
+host = "127.0.0.1"
+port = {port}
+tls = "off"
+sender = "cortexd@example.org"
+to = ["ops@example.org"]
+"""
 
 PIPE_BYTES: Final = 4096
 TINY_BUFFER_BYTES: Final = 4096
 MANY: Final = 10_000
-
-SILENCE: Final = Reply(100, {}, (), ending="hang")
-"""An answer is announced, and never comes."""
 
 LOCKS: Final = """
 import sqlite3, sys
@@ -44,20 +66,19 @@ class LogPipe:
 
     reading: int
     writing: int
-    _reader: threading.Thread = attrs.field(init=False)
-    _is_stopped: threading.Event = attrs.Factory(threading.Event)
+    # A process of its own, which takes no time from whoever asks the node.
+    _reader: subprocess.Popen[bytes] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         fcntl.fcntl(self.writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._reader.start()
 
     @_reader.default
-    def _new_reader(self) -> threading.Thread:
-        return threading.Thread(target=self._read)
+    def _new_reader(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["cat"], stdin=self.reading, stdout=subprocess.DEVNULL)
 
     def stop_reading(self) -> None:
-        """Leave in it whatever comes, but for the next piece at most."""
-        self._is_stopped.set()
+        """Leave in it whatever comes."""
+        self._reader.send_signal(signal.SIGSTOP)
 
     @property
     def is_full(self) -> bool:
@@ -68,14 +89,10 @@ class LogPipe:
 
     def close(self) -> None:
         """Read no more, whatever comes; the node has gone."""
-        self.stop_reading()
+        with self._reader:
+            self._reader.kill()
         os.close(self.writing)
-        self._reader.join()
         os.close(self.reading)
-
-    def _read(self) -> None:
-        while not self._is_stopped.is_set() and os.read(self.reading, PIPE_BYTES):
-            pass
 
 
 @attrs.frozen(eq=False)
@@ -86,11 +103,21 @@ class Sinks:
     webhook: WebhookSink
     mail: MailSink
 
+    @property
+    def sections(self) -> str:
+        """The end of the configuration of a node that tells them all there is."""
+        return ALARM + CHANNELS.format(port=self.mail.port)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What that configuration takes from the environment."""
+        return {"ALERT_WEBHOOK": self.webhook.url}
+
     @contextmanager
     def stuck(self, node: Daemon) -> Iterator[None]:
         """Until the block ends: the databases are locked, and nobody reads, takes or answers."""
         self.log.stop_reading()
-        self.webhook.replies = [SILENCE] * MANY
+        self.webhook.replies = [SILENT] * MANY
         self.mail.refusals = {"MAIL": "451 not now"}
         with _locked((node.folder / "state").glob("*.db")), _deaf_watcher(node):
             yield

@@ -26,7 +26,7 @@ from tests.faults.virtual_node import running_node as running_virtual_node
 from tests.inline_database import InlineDatabase
 from tests.matrix.doors import DOORS
 from tests.scenario.audience import Audience, Chat
-from tests.scenario.stuck_sinks import Sinks, working_sinks
+from tests.scenario.stuck_sinks import ALARM, ALL, Sinks, working_sinks
 
 T = TypeVar("T")
 
@@ -47,26 +47,11 @@ name = "broken"
 type = "scripted"
 models = ["broken"]
 script = [{{ fail = "server_error" }}]
-[alerts]
-memory_bytes_max = 1048576  # none can do with so little
-pending_seconds = 0
-cooldown_seconds = 1
 """
-"""There is an alert at all times, and people are told of it each second."""
 
-CHANNELS: Final = """
+LOGGED: Final = """
 [[alerts.channels]]
-name = "hook"
-type = "webhook"
-url = "env:ALERT_WEBHOOK"
-[[alerts.channels]]
-name = "mail"
-type = "email"
-host = "127.0.0.1"
-port = {port}
-tls = "off"
-sender = "cortexd@example.org"
-to = ["ops@example.org"]
+type = "log"
 """
 
 VIRTUAL: Final = """
@@ -78,8 +63,6 @@ enabled = false
 budget_ratio = 0
 budget_floor_per_second = 0
 """
-
-STUCK: Final = {"log", "hook", "mail", "dead_letters.db", "metrics.db"}
 
 
 @attrs.frozen(eq=False)
@@ -107,9 +90,9 @@ class Surrounded:
 def around(tmp_path: Path) -> Iterator[Surrounded]:
     """All is well."""
     with working_sinks() as sinks:
-        config = TALKING.format(text=TEXT) + CHANNELS.format(port=sinks.mail.port)
-        environ = {"ALERT_WEBHOOK": sinks.webhook.url}
-        with running_daemon(tmp_path, config, environ=environ, stderr=sinks.log.writing) as node:
+        config = TALKING.format(text=TEXT) + sinks.sections
+        log = sinks.log.writing
+        with running_daemon(tmp_path, config, environ=sinks.environ, stderr=log) as node:
             audience = Audience(node.url)
             yield Surrounded(node, sinks, audience)
             audience.close()
@@ -134,10 +117,10 @@ def test_all_requests_are_answered_while_every_sink_is_stuck(around: Surrounded)
     with sinks.stuck(node):
         assert around.fail().letter is None
         stuck = partial(sinks.stuck_ones, node)
-        _wait(lambda: around.run() and stuck() == STUCK, stuck)
+        _wait(lambda: around.run() and stuck() == ALL, stuck)
         after = around.run()
         assert around.fail().letter is None
-        assert stuck() == STUCK
+        assert stuck() == ALL
     assert {chat.heard.text for chat in (*before, *after)} == {TEXT}
     _wait(lambda: around.fail().letter, lambda: node.announced)
     assert node.stop() == 0
@@ -221,7 +204,7 @@ async def _at_once(call: Callable[[], Awaitable[T]]) -> list[T]:
 async def test_no_request_waits_for_a_sink(tmp_path: Path) -> None:
     """On the virtual clock: an answer takes as long as ever, an error a second more at most."""
     disk, reader = Disk(), DeafReader()
-    config = TALKING.format(text=TEXT) + '[[alerts.channels]]\ntype = "log"\n' + VIRTUAL
+    config = TALKING.format(text=TEXT) + ALARM + LOGGED + VIRTUAL
     async with (
         running_virtual_node(
             tmp_path, config, adapt=_without_notifiers, open_database=disk.open_database
@@ -233,7 +216,8 @@ async def test_no_request_waits_for_a_sink(tmp_path: Path) -> None:
         usual_error_s, letter = await _fail(node)
         disk.is_stuck = True
         request = DoorRequest(method="GET", path="/admin/events", headers={}, body=b"")
-        watchers.start_soon(EventsDoor(node.app.feed).answer, request, reader)
+        door = EventsDoor(node.app.feed, lambda _: False)
+        watchers.start_soon(door.answer, request, reader)
         await trio.sleep(60)
 
         answers = await _at_once(ask)

@@ -257,6 +257,19 @@ async def test_space_is_held_back_and_given_up_when_the_disk_is_full(
     assert await shelf.numbers() == [4]
 
 
+async def test_a_database_is_well_without_its_ballast(open_shelf: OpenShelf) -> None:
+    """Something is in the way that can neither be filled nor removed."""
+    shelf = open_shelf(ballast_bytes=MIB)
+    shelf.path.with_name("things.db.ballast").mkdir()
+    await shelf.add(1)
+    assert (shelf.set_aside, shelf.database.trouble) == ([], None)
+
+    await shelf.database.read(lambda c: c.execute("PRAGMA max_page_count = 5").fetchall())
+    with pytest.raises(StorageFailed, match="the disk is full"):
+        await shelf.add(2, "x" * 10 * PAGE_BYTES)
+    assert await shelf.numbers() == [1]
+
+
 class _FailingDisk(sqlite3.Connection):
     """Fails the next commit as SQLite does when the disk cannot sync."""
 

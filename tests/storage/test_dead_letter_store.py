@@ -124,6 +124,32 @@ async def test_the_oldest_go_when_they_are_too_much(shop: Shop) -> None:
     assert (await store.statistics()).dropped == 2
 
 
+async def test_the_one_that_is_being_kept_does_not_go(shop: Shop) -> None:
+    """Not for its size, nor because the clock was set back: its id has been promised."""
+    store = shop.store(entries_max=2, bytes_max=3 * OVERHEAD_BYTES)
+    for number in (3600, 3601, 0, 1):
+        await store.keep(_letter(number))
+        assert await store.find(_letter(number).id) is not None
+    letters, _ = await store.list_page(9, before=None, error=None)
+    assert [each.request_id for each in letters] == ["r-1", "r-0"]
+
+    large = _letter(2, body=b"x" * 4 * OVERHEAD_BYTES)
+    await store.keep(large)
+    assert await store.find(large.id) == large
+    assert (await store.statistics()).dropped == 4
+
+
+async def test_a_letter_that_cannot_be_read_is_damage(shop: Shop) -> None:
+    """SQLite does not notice it; the file is set aside as any that is damaged."""
+    store = shop.store()
+    await store.keep(_letter())
+    await shop.database.write(lambda c: c.execute("UPDATE letters SET attempts = '[[\"a'"))
+
+    assert await store.list_page(9, before=None, error=None) == ([], 0)
+    assert store.trouble is not None
+    assert store.trouble.startswith("a letter in it is damaged; it was set aside as ")
+
+
 async def test_what_is_too_old_expires(shop: Shop) -> None:
     """And nothing else."""
     store = shop.store(age_s_max=10.0)

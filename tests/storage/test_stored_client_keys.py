@@ -84,3 +84,17 @@ async def test_a_file_that_is_gone_after_damage_is_no_fresh_start(tmp_path: Path
     (tmp_path / "keys.db.corrupt-20260101").touch()
     store = _store(tmp_path / "keys.db")
     assert await store.load() == KeptKeys(is_whole=False)
+
+
+async def test_a_damaged_row_costs_nobody_else_their_key(tmp_path: Path) -> None:
+    """The others are read, and it is known that they are not all."""
+    store = _store(tmp_path / "keys.db")
+    await store.add(KEY)
+    await store.add(BARE)
+    await store.database.write(
+        lambda connection: connection.execute(
+            "UPDATE client_keys SET class = 'royal' WHERE id = ?", (KEY.id,)
+        )
+    )
+    assert await store.load() == KeptKeys(keys=(BARE,), is_whole=False)
+    await store.database.aclose()

@@ -15,11 +15,12 @@ from cortexd.actors.alert_manager import (
     Alerts,
     NoSuchAlert,
 )
+from cortexd.actors.cluster_alerts import AlertsOutOfReach
 from cortexd.domain.alert import AlertState
+from cortexd.domain.alert_book import Alert
 from cortexd.domain.errors import RequestRefused
 from cortexd.http.admin.operation import read_query
 from cortexd.http.doors.door import DoorRequest
-from cortexd.policy.alert_states import Alert
 from cortexd.wire.quotation import quoted
 from supervisor_tree import CallFailed, whereis
 
@@ -66,6 +67,8 @@ class AlertOperations:
             raise _not_found(alert_id) from None
         except AlertNotFiring as error:
             raise RequestRefused(str(error), code="alert_not_firing", status=409) from None
+        except AlertsOutOfReach as error:
+            raise RequestRefused(str(error), code="cluster_unreachable", status=503) from None
         except CallFailed as error:
             raise RequestRefused(
                 "the keeper of this is being restarted; try again", code="busy", status=503

@@ -1,14 +1,18 @@
 """Doors whose every use is kept in the audit trail: who, what, when, from where, and how it went.
 
-Never what the request said: it may hold a key.
+Never what the request said: it may hold a key. And not who comes too often: that changes nothing,
+events tell of it, and whoever knocks without end must not fill the disk.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import attrs
 
 from cortexd.http.doors.door import Door, DoorRequest, Responder
 from cortexd.ports import AuditEntry, AuditTrail
+
+_TOO_OFTEN: Final = 429
 
 
 @attrs.define
@@ -46,15 +50,17 @@ class Audited(Door):
         try:
             await self.inner.answer(request, witness)
         finally:
-            # Shields itself, and is over in time.
-            await self.trail.keep(
-                AuditEntry(
-                    at=self.wall_clock(),
-                    who="session" if request.caller.session is not None else "token",
-                    client=request.client,
-                    method=request.method,
-                    path=request.path,
-                    status=witness.status,
-                    request_id=request.headers.get("x-request-id", ""),
-                )
-            )
+            if witness.status != _TOO_OFTEN:
+                # Shields itself, and is over in time.
+                await self.trail.keep(self._entry(request, witness.status))
+
+    def _entry(self, request: DoorRequest, status: int) -> AuditEntry:
+        return AuditEntry(
+            at=self.wall_clock(),
+            who="session" if request.caller.session is not None else "token",
+            client=request.client,
+            method=request.method,
+            path=request.path,
+            status=status,
+            request_id=request.headers.get("x-request-id", ""),
+        )

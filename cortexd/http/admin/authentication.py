@@ -1,7 +1,7 @@
 """Who may see to the node: the bearer of the admin token, or who has logged in with it."""
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -9,7 +9,7 @@ import attrs
 from cortexd.domain.client_key import KeyScope
 from cortexd.domain.errors import RequestRefused
 from cortexd.domain.secret import Secret
-from cortexd.http.admin.sessions import Sessions, session_cookie
+from cortexd.http.admin.sessions import Sessions, session_cookies
 from cortexd.http.authentication import Keyring, bearer
 from cortexd.http.doors.door import Caller
 from cortexd.http.failed_attempts import Attempt, FailedAttempts
@@ -48,6 +48,11 @@ class AdminCredentials:
         """Whether this is the admin token; in constant time, and on bytes, since it may be any."""
         return hmac.compare_digest(given.encode(), self.token.reveal().encode())
 
+    def has_left(self, caller: Caller) -> bool:
+        """Whether the session that somebody came with is over by now."""
+        session = caller.session
+        return session is not None and not self.sessions.is_open(session, self.clock())
+
     def wrong_token(self, client: str, headers: Mapping[str, str]) -> TurnedAway:
         """Count a token that was none, and refuse it."""
         attempt = Attempt.at(LISTENER, client, headers, "wrong_token")
@@ -66,9 +71,9 @@ class AdminGate:
         shown = bearer(headers)
         if shown is not None:
             return self._by_token(shown, client, headers)
-        cookie = session_cookie(headers.get("cookie", ""))
-        if cookie is not None:
-            return self._by_session(cookie, method, client, headers)
+        cookies = session_cookies(headers.get("cookie", ""))
+        if cookies:
+            return self._by_session(cookies, method, client, headers)
         return self._refuse(NO_TOKEN, client, headers, "missing")
 
     def _by_token(self, shown: str, client: str, headers: Mapping[str, str]) -> Caller | TurnedAway:
@@ -81,9 +86,11 @@ class AdminGate:
         return self.credentials.wrong_token(client, headers)
 
     def _by_session(
-        self, cookie: str, method: str, client: str, headers: Mapping[str, str]
+        self, cookies: Sequence[str], method: str, client: str, headers: Mapping[str, str]
     ) -> Caller | TurnedAway:
-        session = self.credentials.sessions.use(cookie, self.credentials.clock())
+        sessions, now = self.credentials.sessions, self.credentials.clock()
+        cookie = next((each for each in cookies if sessions.is_open(each, now)), cookies[0])
+        session = sessions.use(cookie, now)
         if session is None:
             # Most come from a page that was left open over night, and none is worth guessing.
             return self._refuse(NO_TOKEN, client, headers, "no_session")

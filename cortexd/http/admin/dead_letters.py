@@ -10,7 +10,7 @@ from cortexd.domain.errors import RequestRefused
 from cortexd.domain.events import DeadLetterRetried, Emit
 from cortexd.domain.ids import DeadLetterId
 from cortexd.http.admin.dead_letter_documents import item_document, letter_document
-from cortexd.http.admin.operation import read_fields, read_query
+from cortexd.http.admin.operation import read_fields, read_limit, read_query
 from cortexd.http.dead_letter_retry import DeadLetterRunner
 from cortexd.http.doors.door import DoorRequest
 from cortexd.ports import DeadLetterStore
@@ -46,7 +46,7 @@ class DeadLettersAdmin:
     async def list(self, request: DoorRequest) -> tuple[int, Any]:
         """A page of them, newest first."""
         asked = read_query(request, "limit", "cursor", "error")
-        limit = _limit(asked.get("limit"))
+        limit = read_limit(asked, default=LIMIT_DEFAULT, most=LIMIT_MAX)
         cursor = asked.get("cursor")
         letters, total = await self._store.list_page(
             limit + 1,
@@ -116,17 +116,6 @@ class DeadLettersAdmin:
             yield
         finally:
             self._retrying.discard(letter)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT_DEFAULT
-    limit = int(text) if text.isascii() and text.isdigit() and len(text) < len("1000") else 0
-    if not 1 <= limit <= LIMIT_MAX:
-        raise RequestRefused(
-            f"limit must be a number from 1 to {LIMIT_MAX}", param="limit", code="invalid_value"
-        )
-    return limit
 
 
 def _not_found() -> RequestRefused:

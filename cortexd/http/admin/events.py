@@ -4,7 +4,7 @@ Source of the format: html.spec.whatwg.org, "Server-sent events".
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,7 +13,7 @@ import trio
 
 from cortexd.domain.errors import CortexError, RequestRefused
 from cortexd.http.admin.operation import read_query
-from cortexd.http.doors.door import Door, DoorRequest, Responder
+from cortexd.http.doors.door import Caller, Door, DoorRequest, Responder
 from cortexd.http.error_responses import send_error
 from cortexd.ports import Feed, FeedEntry
 from cortexd.wire.quotation import quoted
@@ -34,10 +34,12 @@ class EventsDoor(Door):
     """Sends what is new until the client leaves or the node drains.
 
     A reader has its position and nothing else: what it was too slow for is gone, and it is told.
+    `has_left`: whether somebody who was let in has logged out since, or has been here for too long.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, has_left: Callable[[Caller], bool]) -> None:
         self._feed = feed
+        self._has_left = has_left
         self._readers = 0
 
     async def answer(self, request: DoorRequest, respond: Responder) -> None:
@@ -46,17 +48,21 @@ class EventsDoor(Door):
             position, kinds = self._read(request)
             with self._place():
                 await respond.start(200, _HEADERS)
-                await self._send(respond, position, kinds)
+                await self._send(respond, request.caller, position, kinds)
         except CortexError as error:
             await send_error(respond, error)
 
-    async def _send(self, respond: Responder, position: int, kinds: Collection[str]) -> None:
+    async def _send(
+        self, respond: Responder, caller: Caller, position: int, kinds: Collection[str]
+    ) -> None:
         await respond.send(_HEARTBEAT)
         beat_at = trio.current_time() + HEARTBEAT_S
         while not self._feed.is_closed:
             with trio.move_on_at(beat_at):
                 await self._feed.wait_beyond(position)
                 await trio.sleep(PAUSE_S)
+            if self._has_left(caller):
+                break
             reading = self._feed.read(position, entries_max=BATCH_ENTRIES_MAX)
             told = [_written(entry) for entry in reading.entries if entry.kind in kinds]
             if reading.missed != 0:

@@ -17,7 +17,7 @@ from cortexd.actors.published import Published
 from cortexd.domain.client_key import ClientKeyId, KeyScope
 from cortexd.domain.criticality import Criticality
 from cortexd.domain.errors import RequestRefused
-from cortexd.http.admin.operation import read_fields, read_query
+from cortexd.http.admin.operation import read_fields, read_limit, read_query
 from cortexd.http.doors.door import DoorRequest
 from cortexd.policy.client_keys import HeldKey, KeyTable
 from cortexd.wire.fields import INVALID_VALUE, Fields, refuse
@@ -51,7 +51,8 @@ class KeysAdmin:
     async def list(self, request: DoorRequest) -> tuple[int, Any]:
         """All keys, also those that open nothing any more. `cursor` is the last page's."""
         query = read_query(request, "limit", "cursor")
-        limit, held = _limit(query.get("limit")), tuple(self.table.value.keys.values())
+        limit = read_limit(query, default=PAGE_KEYS, most=PAGE_KEYS_MAX)
+        held = tuple(self.table.value.keys.values())
         start = _start(held, query.get("cursor"))
         page = held[start : start + limit]
         more = start + limit < len(held)
@@ -132,14 +133,6 @@ def _choice(fields: Fields, name: str, kind: Any, default: Any) -> Any:
         names = ", ".join(f'"{each.value}"' for each in kind)
         refuse(name, f"must be one of {names}", INVALID_VALUE)
     return known[0]
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return PAGE_KEYS
-    if not (given.isascii() and given.isdecimal() and 1 <= int(given[:9]) <= PAGE_KEYS_MAX):
-        refuse("limit", f"must be a number from 1 to {PAGE_KEYS_MAX}", INVALID_VALUE)
-    return int(given)
 
 
 def _start(held: tuple[HeldKey, ...], cursor: str | None) -> int:

@@ -52,3 +52,18 @@ def read_query(request: DoorRequest, *known: str) -> Mapping[str, str]:
             raise RequestRefused("a parameter is given once", param=name, code="invalid_value")
         parameters[name] = value
     return parameters
+
+
+def read_limit(parameters: Mapping[str, str], *, default: int, most: int) -> int:
+    """How many items of a list are asked for. Raises `RequestRefused`."""
+    text = parameters.get("limit")
+    if text is None:
+        return default
+    # Its length first: thousands of digits are no number to `int`.
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    limit = int(text) if is_number else 0
+    if not 1 <= limit <= most:
+        raise RequestRefused(
+            f"limit must be a number from 1 to {most}", param="limit", code="invalid_value"
+        )
+    return limit

@@ -11,14 +11,17 @@ from cortexd.http.admin.alerts import AlertOperations
 from cortexd.http.admin.audited import Audited
 from cortexd.http.admin.authentication import AdminCredentials, AdminGate
 from cortexd.http.admin.cache import CacheAdmin
+from cortexd.http.admin.cluster import ClusterAdmin
 from cortexd.http.admin.configuration import ConfigurationAdmin
 from cortexd.http.admin.dashboard.routes import dashboard_routes
 from cortexd.http.admin.dead_letters import DeadLettersAdmin
 from cortexd.http.admin.degradation import DegradationAdmin
 from cortexd.http.admin.documents import AdminDocuments
 from cortexd.http.admin.events import EventsDoor
+from cortexd.http.admin.fleet import FleetAdmin
 from cortexd.http.admin.health import HealthAdmin
 from cortexd.http.admin.keys import KeysAdmin
+from cortexd.http.admin.load_monitor import LoadMonitorAdmin
 from cortexd.http.admin.logins import LoginDoor, LogoutDoor, SessionDoor
 from cortexd.http.admin.metrics import MetricsCharts, MetricsDoor
 from cortexd.http.admin.operation import Operation
@@ -41,6 +44,7 @@ class AdminParts:
     requests: Callable[[], list[dict[str, Any]]]
     configuration: ConfigurationAdmin
     cache: CacheAdmin
+    cluster: ClusterAdmin
     keys: KeysAdmin
     chat: Door
     credentials: Callable[[Secret], AdminCredentials]
@@ -51,6 +55,8 @@ class AdminParts:
     dead_letters: DeadLettersAdmin
     metrics: MetricsDoor | None
     charts: MetricsCharts
+    fleet: FleetAdmin
+    load_monitor: LoadMonitorAdmin
 
 
 def admin_routes(parts: AdminParts, token: Secret) -> tuple[Route, ...]:
@@ -74,6 +80,9 @@ def admin_routes(parts: AdminParts, token: Secret) -> tuple[Route, ...]:
     return (
         *([] if parts.metrics is None else [measuring("/metrics", parts.metrics)]),
         guarded("GET", "/admin/metrics/history", Operation(parts.charts.read)),
+        guarded("GET", "/admin/load-monitor", Operation(parts.load_monitor.show)),
+        guarded("POST", "/admin/load-monitor/start", Operation(parts.load_monitor.start)),
+        guarded("POST", "/admin/load-monitor/stop", Operation(parts.load_monitor.stop)),
         guarded("GET", "/admin/dashboard", JsonDoor(documents.dashboard)),
         guarded("GET", "/admin/breakers", JsonDoor(documents.breakers)),
         guarded("POST", "/admin/breakers/<name>/reset", Operation(workers.reset_breaker)),
@@ -81,6 +90,12 @@ def admin_routes(parts: AdminParts, token: Secret) -> tuple[Route, ...]:
         guarded("GET", "/admin/health/history", Operation(parts.health.history)),
         guarded("GET", "/admin/degradation", Operation(parts.degradation.show)),
         guarded("PUT", "/admin/degradation", Operation(parts.degradation.put)),
+        guarded("GET", "/admin/fleet", Operation(parts.fleet.show)),
+        guarded("GET", "/admin/fleet/activity", Operation(parts.fleet.activity)),
+        *(
+            guarded("POST", f"/admin/fleet/agents/<name>/{verb}", Operation(handle))
+            for verb, handle in parts.fleet.commands.items()
+        ),
         guarded("GET", "/admin/tree", JsonDoor(documents.tree)),
         guarded("GET", "/admin/workers", Operation(workers.list)),
         guarded("POST", "/admin/workers", Operation(workers.add)),
@@ -89,7 +104,8 @@ def admin_routes(parts: AdminParts, token: Secret) -> tuple[Route, ...]:
         guarded("POST", "/admin/workers/<name>/activate", Operation(workers.activate)),
         guarded("POST", "/admin/workers/<name>/deactivate", Operation(workers.deactivate)),
         guarded("POST", "/admin/workers/<name>/check", Operation(workers.check)),
-        guarded("GET", "/admin/events", EventsDoor(parts.feed)),
+        guarded("GET", "/admin/cluster", Operation(parts.cluster.show)),
+        guarded("GET", "/admin/events", EventsDoor(parts.feed, credentials.has_left)),
         guarded("GET", "/admin/alerts", Operation(parts.alerts.listed)),
         guarded(
             "POST", "/admin/alerts/<alert_id>/acknowledge", Operation(parts.alerts.acknowledge)

@@ -70,18 +70,24 @@ class Sessions:
         session.used_at = now
         return session
 
+    def is_open(self, cookie: str, now: float) -> bool:
+        """Whether there is such a session still; to ask is no use of it."""
+        session = self._sessions.get(cookie)
+        return session is not None and not session.is_over(now)
+
     def close(self, cookie: str) -> None:
         """End a session, if there is one."""
         self._sessions.pop(cookie, None)
 
 
-def session_cookie(header: str) -> str | None:
-    """The value of our cookie in the header `Cookie`, `None` without one."""
-    for pair in header.split(";"):
-        name, equals, value = pair.strip().partition("=")
-        if equals and name in {COOKIE, SECURE_COOKIE}:
-            return value
-    return None
+def session_cookies(header: str) -> tuple[str, ...]:
+    """The values of our cookies in the header `Cookie`.
+
+    More than one, where somebody has logged in with and without HTTPS: a browser sends the cookie
+    of the one along with the other, and the first may be over.
+    """
+    pairs = [pair.strip().partition("=") for pair in header.split(";")]
+    return tuple(value for name, _, value in pairs if value and name in {COOKIE, SECURE_COOKIE})
 
 
 def set_cookie(value: str, *, secure: bool) -> str:

@@ -24,6 +24,7 @@ from cortexd.actors.worker_registry import (
 )
 from cortexd.domain.errors import RequestRefused
 from cortexd.domain.ids import WorkerName
+from cortexd.domain.shared_worker import SharedWorker
 from cortexd.domain.worker import WorkerHealth
 from cortexd.http.admin.operation import read_query
 from cortexd.http.admin.worker_documents import breaker_document, worker_document
@@ -48,13 +49,17 @@ class WorkerInvalid(Exception):
         super().__init__("\n".join(problems))
 
 
+async def _share_nothing(_change: SharedWorker) -> None:
+    await trio.lowlevel.checkpoint()
+
+
 @attrs.frozen(kw_only=True)
 class WorkersAdmin:
     """What operators can do about workers.
 
     `recruit` makes a worker of one `[[workers]]` table, or raises `WorkerInvalid`.
     `is_configured`: whether the configuration has a worker of that name, so that it is there again
-    after a restart.
+    after a restart. `share`: have what was done be so on all nodes of the cluster, soon.
     """
 
     roster: Roster
@@ -62,6 +67,7 @@ class WorkersAdmin:
     view: Published[PoolView]
     recruit: Callable[[Mapping[str, Any]], RegisteredWorker]
     is_configured: Callable[[WorkerName], bool]
+    share: Callable[[SharedWorker], Awaitable[None]] = _share_nothing
 
     async def list(self, request: DoorRequest) -> tuple[int, Any]:
         """All workers, in the order of their registration."""
@@ -77,8 +83,9 @@ class WorkersAdmin:
         """Take on a worker until the node restarts; it is checked at once, but not waited for."""
         read_query(request)
         check_json(request.headers)
+        table = parse_object(request.body)
         try:
-            worker = self.recruit(parse_object(request.body))
+            worker = self.recruit(table)
         except WorkerInvalid as invalid:
             return 422, _invalid(invalid.problems)
         try:
@@ -92,6 +99,7 @@ class WorkersAdmin:
         with suppress(MailboxFull):
             whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker.name)
         await self._routed()
+        await self.share(SharedWorker(name=worker.name, table=table))
         return 201, self._document(worker)
 
     async def remove(self, request: DoorRequest) -> tuple[int, Any]:
@@ -99,6 +107,7 @@ class WorkersAdmin:
         name = self._named(request).name
         await _ask(whereis(WORKER_REGISTRY).call(WorkerRegistry.unregister, name))
         await self._routed()
+        await self.share(SharedWorker(name=name, is_removed=True))
         return 202, {"name": name, "draining": True}
 
     async def activate(self, request: DoorRequest) -> tuple[int, Any]:
@@ -136,7 +145,9 @@ class WorkersAdmin:
         name = self._named(request).name
         await _ask(whereis(WORKER_REGISTRY).call(order, name))
         await self._routed()
-        return 200, self._document(self._named(request))
+        worker = self._named(request)
+        await self.share(SharedWorker(name=name, is_active=worker.is_active))
+        return 200, self._document(worker)
 
     def _named(self, request: DoorRequest) -> RegisteredWorker:
         read_query(request)

@@ -42,6 +42,9 @@ _CACHE: Final[dict[str, Schema]] = {
     "hits": COUNT,
     "misses": COUNT,
     "shared": COUNT,
+    "l2_hits": COUNT,
+    "l2_misses": COUNT,
+    "l2_failed": COUNT,
     "hit_rate": MAYBE_NUMBER,
 }
 

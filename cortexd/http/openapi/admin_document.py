@@ -3,6 +3,9 @@
 from typing import Any, Final
 
 from cortexd.http.openapi.admin_answers import MATTER_SCHEMAS, STATE_SCHEMAS
+from cortexd.http.openapi.admin_cluster import CLUSTER_SCHEMAS
+from cortexd.http.openapi.admin_fleet import FLEET_SCHEMAS
+from cortexd.http.openapi.admin_load_monitor import LOAD_MONITOR_SCHEMAS
 from cortexd.http.openapi.admin_operations import ADMIN_PARTS
 from cortexd.http.openapi.admin_worker_answers import WORKER_SCHEMAS
 
@@ -44,7 +47,14 @@ def admin_openapi_document(version: str) -> dict[str, Any]:
                 "adminToken": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "cortexd-session"},
             },
-            "schemas": {**WORKER_SCHEMAS, **STATE_SCHEMAS, **MATTER_SCHEMAS},
+            "schemas": {
+                **WORKER_SCHEMAS,
+                **STATE_SCHEMAS,
+                **MATTER_SCHEMAS,
+                **LOAD_MONITOR_SCHEMAS,
+                **CLUSTER_SCHEMAS,
+                **FLEET_SCHEMAS,
+            },
         },
     }
 

@@ -2,6 +2,9 @@
 
 from typing import Any, Final, TypeAlias
 
+from cortexd.http.openapi.admin_cluster import CLUSTER_PATHS
+from cortexd.http.openapi.admin_fleet import FLEET_PATHS
+from cortexd.http.openapi.admin_load_monitor import LOAD_MONITOR_PATHS
 from cortexd.http.openapi.admin_words import (
     TEXT,
     Operation,
@@ -307,7 +310,10 @@ _ACCESS_PATHS: Final[Paths] = {
 
 ADMIN_PARTS: Final[dict[str, tuple[str, Paths]]] = {
     "Node": ("How the node is, and what it goes by.", _NODE_PATHS),
+    "Load": ("How it does under a test.", LOAD_MONITOR_PATHS),
     "Workers": ("Who answers.", _WORKER_PATHS),
+    "Fleet": ("The agents beside remote model servers.", FLEET_PATHS),
+    "Cluster": ("Who else is there.", CLUSTER_PATHS),
     "Matters": ("What needs a person.", _MATTER_PATHS),
     "Access": ("Who may do what.", _ACCESS_PATHS),
 }

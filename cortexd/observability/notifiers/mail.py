@@ -134,9 +134,11 @@ class _Session:
     def cut(self) -> None:
         """Have whoever waits for the server in `hand_in` fail at once."""
         self._is_cut = True
-        if self._client is not None and self._client.sock is not None:
+        # Taken hold of once: the thread may let go of it at any moment.
+        sock = None if self._client is None else self._client.sock
+        if sock is not None:
             with suppress(OSError):
-                self._client.sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _hand_in(self, message: EmailMessage) -> None:
         server = self._server

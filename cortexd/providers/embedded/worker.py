@@ -105,10 +105,13 @@ class EmbeddedWorker:
             await self._engine.client.aclose()
 
     async def health_check(self) -> tuple[str, ...]:
-        """The one model, if the engine answers.
+        """The one model, if the engine answers, or would if it were called.
 
         Errors: `WorkerFailed`.
         """
+        if self._address.rests:
+            await trio.lowlevel.checkpoint()
+            return (self._embedded.model,)
         endpoint = self._find_engine().endpoint
         control = ControlClient(endpoint, decode_error, self._parts.new_transport)
         await control.get(HEALTH_PATH, {})
@@ -122,10 +125,12 @@ class EmbeddedWorker:
         del key
         request = self._with_defaults(request)
         document = write_chat_request(request, model=model) | _own_words(request.sampling)
-        async with self._find_engine().client.stream(
-            CHAT_PATH, {}, dumps(document), media_type=STREAM_TYPE
-        ) as pieces:
-            yield AnswerStream(self._settings.name, pieces, ChunkDecoder(self._parts.new_id()))
+        with self._address.in_use():
+            await self._address.wake()
+            async with self._find_engine().client.stream(
+                CHAT_PATH, {}, dumps(document), media_type=STREAM_TYPE
+            ) as pieces:
+                yield AnswerStream(self._settings.name, pieces, ChunkDecoder(self._parts.new_id()))
 
     async def embed(
         self, request: EmbeddingRequest, *, model: str, key: KeyIndex = FIRST_KEY

@@ -8,6 +8,7 @@ import attrs
 import pytest
 import trio
 
+from cortexd.cluster_ports import SharedAnswers
 from cortexd.domain.answer import AnswerEvent, Batch, Finished, FinishReason, TextDelta
 from cortexd.domain.chat import ChatRequest, Role, Sampling, text_message
 from cortexd.domain.errors import CortexError, WorkerFailed
@@ -200,7 +201,9 @@ MakeStand: TypeAlias = Callable[..., Stand]
 def make_stand() -> MakeStand:
     """Makes a stand from the steps of the inner service."""
 
-    def make(*steps: Step, settings: CacheSettings | None = None) -> Stand:
+    def make(
+        *steps: Step, settings: CacheSettings | None = None, shared: SharedAnswers | None = None
+    ) -> Stand:
         inner = FakeInner(steps)
         settings = settings or CacheSettings(ttl_seconds=100.0)
         parts = CachingParts(
@@ -209,6 +212,7 @@ def make_stand() -> MakeStand:
             flights=Flights(),
             aliases={"fast": ("m",)},
             chance=random.Random(1),  # noqa: S311  a seed, no secret
+            shared=shared,
         )
         return Stand(inner, parts, CachingLayer(inner, parts))
 

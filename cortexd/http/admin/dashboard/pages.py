@@ -13,10 +13,13 @@ from cortexd.http.doors.door import Door, DoorRequest, Responder
 PAGES: Final = (
     "overview",
     "workers",
+    "cluster",
+    "fleet",
     "tree",
     "dead-letters",
     "alerts",
     "requests",
+    "load",
     "cache",
     "keys",
     "configuration",

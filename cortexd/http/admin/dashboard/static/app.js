@@ -8,9 +8,12 @@ import { begin, onDashboard } from "./feed.js";
 import { alerts } from "./alerts.js";
 import { cache } from "./cache.js";
 import { chat } from "./chat.js";
+import { cluster } from "./cluster.js";
 import { configuration } from "./configuration.js";
 import { deadLetters } from "./dead_letters.js";
+import { fleet } from "./fleet.js";
 import { keys } from "./keys.js";
+import { load } from "./load.js";
 import { overview } from "./overview.js";
 import { requests } from "./requests.js";
 import { tree } from "./tree.js";
@@ -19,10 +22,13 @@ import { workers } from "./workers.js";
 const PAGES = {
   overview,
   workers,
+  cluster,
+  fleet,
   tree,
   "dead-letters": deadLetters,
   alerts,
   requests,
+  load,
   cache,
   keys,
   configuration,

@@ -3,7 +3,7 @@
 const SPAN_S = 900;
 const SPAN_S_MIN = 60;
 const POINTS_MAX = 4000;
-const STEPS_S = [60, 120, 300, 600];
+const STEPS_S = [60, 120, 300, 600, 1800, 3600, 10_800, 43_200, 86_400];
 
 const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -58,6 +58,11 @@ export function chart(figure, { series, tell, floor = 1, signal }) {
       const first = data[0][0] ?? Infinity;
       const kept = past[0].filter((at) => at < first).length;
       data = data.map((line, index) => [...past[index].slice(0, kept), ...line]);
+      draw();
+    },
+    /** Draws these moments and no others: their times, and for each of them a value a line. */
+    replace(times, moments) {
+      data = [times, ...series.map((_, line) => moments.map((values) => values[line]))];
       draw();
     },
     /** Adds one moment: its time in seconds since the epoch, and a value for each line. */

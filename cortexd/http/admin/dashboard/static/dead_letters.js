@@ -2,7 +2,7 @@
 
 import { get, order, pathOf } from "./api.js";
 import { act, confirmed, tell, tend } from "./dialogs.js";
-import { copyOf, field, fill, setStatus, setText, setTime, showRows, words } from "./dom.js";
+import { copyOf, field, fill, offer, setStatus, setText, setTime, showRows, words } from "./dom.js";
 import { keepFresh } from "./events.js";
 import { onDashboard, refreshDashboard } from "./feed.js";
 import { bytes, clock, counted, NOTHING, number, short } from "./format.js";
@@ -41,11 +41,9 @@ function showSum({ total, by_error: byError, bytes: size, dropped, trouble }, ch
   const parts = [counted(total ?? 0, "letter")];
   if (trouble) parts.push(trouble);
   if (size) parts.push(bytes(size));
-  if (dropped) parts.push(`${number(dropped)} dropped for want of room`);
+  if (dropped) parts.push(`${number(dropped)} dropped`);
   setText(document.getElementById("dlq-sum"), parts.join(", "));
-  const known = new Set([...choice.options].map(({ value }) => value));
-  for (const kind of Object.keys(byError ?? {}))
-    if (!known.has(kind)) choice.add(new Option(words(kind), kind));
+  offer(choice, Object.keys(byError ?? {}), words);
 }
 
 function showList({ items, next_cursor: next }, actions, more) {

@@ -30,6 +30,7 @@ export function confirmed(title, text, verb) {
 
 /** Does what a button stands for, once at a time. Tells what goes wrong; gives whether all is well. */
 export async function act(button, work) {
+  const hadFocus = document.activeElement === button;
   button.disabled = true;
   try {
     await work();
@@ -39,6 +40,8 @@ export async function act(button, work) {
     return false;
   } finally {
     button.disabled = false;
+    // A button that cannot be pressed loses the focus, and whoever works by keyboard the place.
+    if (hadFocus && document.activeElement === document.body) button.focus();
   }
 }
 

@@ -42,6 +42,13 @@ export function words(name) {
   return name === null || name === undefined ? "" : String(name).replaceAll("_", " ");
 }
 
+/** Lets each of these values be chosen, beside what can be chosen already. */
+export function offer(choice, values, nameOf = (value) => value) {
+  const known = new Set([...choice.options].map(({ value }) => value));
+  for (const value of new Set(values))
+    if (!known.has(value)) choice.add(new Option(nameOf(value), value));
+}
+
 const TONES = {
   ok: ["active", "answered", "available", "busy", "closed", "good", "healthy", "running", "served"],
   warn: [
@@ -80,7 +87,7 @@ const TONE_BY_WORD = new Map(
 );
 
 /** How well a word bodes: ok, warn, bad, or idle where it says nothing. */
-function toneOf(word) {
+export function toneOf(word) {
   return TONE_BY_WORD.get(String(word)) ?? "idle";
 }
 

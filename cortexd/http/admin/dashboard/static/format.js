@@ -14,7 +14,7 @@ export function number(value) {
 
 /** A share of one, in percent. */
 export function percent(share) {
-  return isNothing(share) ? NOTHING : `${number(Math.round(share * 1000) / 10)} %`;
+  return isNothing(share) ? NOTHING : `${number(share * 100)} %`;
 }
 
 /** Milliseconds, and seconds where there are many of them. */

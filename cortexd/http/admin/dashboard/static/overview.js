@@ -204,14 +204,33 @@ const ABOUT = {
   dead_letter_retried: (it) => `status ${it.status}`,
   config_reloaded: (it) => it.changes.join(", "),
   client_key_changed: (it) => `${it.key_id}: ${words(it.state)}`,
+  cluster_link_changed: (it) => it.reason ?? "up",
+  fleet_line_changed: (it) => it.reason ?? (it.is_blocked ? "blocked" : "up"),
+  cluster_state_changed: (it) => [it.state, it.reason].filter(Boolean).join(": "),
+  agent_reported: (it) =>
+    `${[it.agent, it.worker].filter(Boolean).join(" · ")}: ${it.changes.join(", ")}`,
 };
+
+const WHO_AND_WHY = [
+  "node",
+  "agent",
+  "worker",
+  "database",
+  "channel",
+  "queue",
+  "what",
+  "reason",
+  "problem",
+];
 
 function about(event) {
   if (event.child !== undefined) return [event.child, event.cause].filter(Boolean).join(": ");
   const tellOf = ABOUT[event.kind];
   return tellOf
     ? tellOf(event)
-    : [event.worker, event.database, event.channel, event.reason].filter(Boolean).join(": ");
+    : WHO_AND_WHY.map((field) => event[field])
+        .filter(Boolean)
+        .join(": ");
 }
 
 function showHappenings(signal) {

@@ -1,0 +1,1 @@
+"""How many users nodes bear: `python -m bench.load --help`."""

@@ -1,0 +1,1 @@
+"""The edge to RabbitMQ: only here are aio-pika, asyncio and trio-asyncio known."""
