@@ -58,9 +58,9 @@ Signals:
 def main(config_file: Path | None, *, check: bool, log_format: str | None) -> None:
     """Run one address in front of many language models.
 
-    cortexd takes chats in the dialects of OpenAI and Ollama and has them answered by the best of
-    its workers: model servers behind a URL, and a small model of its own for when none is left. It
-    runs in the foreground, as systemd and containers expect.
+    cortexd takes chats in the dialects of OpenAI, Anthropic and Ollama and has them answered by the
+    best of its workers: model servers behind a URL, and a small model of its own for when none is
+    left. It runs in the foreground, as systemd and containers expect.
     """
     config_file = config_file or _default_file()
     config = _load(config_file)

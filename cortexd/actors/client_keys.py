@@ -250,11 +250,12 @@ class ClientKeys(Actor):
             kept = await self._parts.store.load()
         except StorageFailed:
             return False
+        # What was made meanwhile, or heard from others and is not kept yet, is known all the same.
+        ids = {key.id for key in kept.keys}
+        newer = {key.id: key for key in self._created if key.id not in ids}
         if self._parts.shared is not None:
-            # What was heard from others, and is not kept yet, is known all the same.
-            ids = {key.id for key in kept.keys}
-            self._unkept_keys = {key.id: key for key in self._created if key.id not in ids}
-        self._created = [*kept.keys, *self._unkept_keys.values()]
+            self._unkept_keys = newer
+        self._created = [*kept.keys, *newer.values()]
         self._revoked_at = {**self._revoked_at, **kept.revoked_at}
         self._unkept -= kept.revoked_at.keys()
         self._last_used_at = kept.last_used_at

@@ -4,30 +4,20 @@ import random
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
+from typing import Any
 
 import attrs
 
 from cortexd.actors.alert_manager import Alerts
 from cortexd.actors.health_monitor import HealthHistory
 from cortexd.actors.published import Published
-from cortexd.actors.roster import HiringTerms, Roster
+from cortexd.actors.roster import HiringTerms, RegisteredWorker, Roster
 from cortexd.actors.worker_pool import HealthBoard, PoolView, pool_view
-from cortexd.config.masked import masked
 from cortexd.config.schema import Config
+from cortexd.domain.cluster import NodeReport
 from cortexd.domain.events import Emit
-from cortexd.domain.ids import WorkerName
-from cortexd.http.admin.alerts import AlertOperations
-from cortexd.http.admin.cache import CacheAdmin
-from cortexd.http.admin.configuration import ConfigurationAdmin
-from cortexd.http.admin.degradation import DegradationAdmin
-from cortexd.http.admin.documents import AdminDocuments
-from cortexd.http.admin.health import HealthAdmin
-from cortexd.http.admin.routes import AdminParts
-from cortexd.http.admin.workers import WorkersAdmin
-from cortexd.http.data_routes import DoorParts, model_doors
+from cortexd.http.data_routes import DoorParts
 from cortexd.http.probes import NodeProbes
-from cortexd.observability.audit_log import FILE_NAME as AUDIT_LOG
-from cortexd.observability.audit_log import AuditLog
 from cortexd.observability.event_feed import EventFeed
 from cortexd.observability.event_sinks import EventSinks
 from cortexd.observability.recent_exchanges import RecentExchanges
@@ -46,7 +36,7 @@ from cortexd.runtime.cluster import MemberParts, NodeCluster, joining, node_clus
 from cortexd.runtime.dead_letters import NodeDeadLetters, node_dead_letters
 from cortexd.runtime.drain import Drain
 from cortexd.runtime.fleet import FleetSurroundings, NodeFleet, node_fleet
-from cortexd.runtime.gauges import Gauges, processes
+from cortexd.runtime.gauges import Gauges
 from cortexd.runtime.live_settings import LiveAliases, LiveParts, live_settings
 from cortexd.runtime.load_monitor import NodeLoadMonitor, node_load_monitor
 from cortexd.runtime.loop_lag import LoopLag
@@ -62,7 +52,7 @@ from cortexd.runtime.supervision_feed import SUPERVISION_KINDS
 from cortexd.runtime.surroundings import Surroundings
 from cortexd.runtime.workers import hire, recruit
 from cortexd.storage.database import Database
-from supervisor_tree import Service, Tree
+from supervisor_tree import NodeSnapshot, Service, Tree
 
 RETRY_AFTER_S_MAX = 10.0
 """A worker that is down is asked again at the health interval, but clients need not wait longer."""
@@ -103,7 +93,12 @@ class Application:
     engines: Mapping[str, Callable[[], Service]]
     doors: DoorParts
     reloader: Reloader
-    admin: AdminParts
+    alert_book: Alerts
+    recent: RecentExchanges
+    recruits: Callable[[Mapping[str, Any]], RegisteredWorker]
+    report: Callable[[], NodeReport]
+    snapshot: Callable[[], NodeSnapshot | None]
+    wall_clock: Callable[[], float]
 
 
 def build_application(config: Config, around: Surroundings) -> Application:
@@ -125,6 +120,10 @@ def build_application(config: Config, around: Surroundings) -> Application:
     view = Published(pool_view(roster, board, config.pool.strategy))
     tree: Published[Tree | None] = Published(None)
     drain, cutoff = Drain(), Cutoff()
+
+    def snapshot() -> NodeSnapshot | None:
+        return tree.value.snapshot() if tree.value else None
+
     flights = Flights()
     cache = AnswerCache(config.cache.max_bytes, stale_s=config.degradation.stale_seconds)
     dead_letters = node_dead_letters(config, around, emit)
@@ -193,9 +192,6 @@ def build_application(config: Config, around: Surroundings) -> Application:
         version=metadata.version("cortexd"),
     )
 
-    def is_configured(name: WorkerName) -> bool:
-        return any(worker.name == name for worker in live.value.workers)
-
     recruits = recruiting(live, around.environ, around.adapters, chance, around.known)
     fleet = node_fleet(
         FleetSurroundings(
@@ -228,7 +224,7 @@ def build_application(config: Config, around: Surroundings) -> Application:
             ReadingParts(
                 view=view,
                 degradation=degradation,
-                snapshot=lambda: tree.value.snapshot() if tree.value else None,
+                snapshot=snapshot,
                 load=counted.tally.counts,
                 dead_letters=lambda: dead_letters.stats.value.waiting,
                 memory_bytes=lambda: gauge.resources().memory_bytes,
@@ -241,9 +237,6 @@ def build_application(config: Config, around: Surroundings) -> Application:
         cluster=cluster,
         emit=emit,
     )
-    alert_operations = AlertOperations(
-        alerts=alerts, channels=watch.channels, wall_clock=around.wall_clock
-    )
     gauges = Gauges(
         view=view,
         degradation=degradation,
@@ -252,12 +245,11 @@ def build_application(config: Config, around: Surroundings) -> Application:
         pressure=gauge,
         in_flight=lambda: cutoff.in_flight,
         uptime_s=probes.uptime_s,
-        snapshot=lambda: tree.value.snapshot() if tree.value else None,
+        snapshot=snapshot,
         fleet=fleet.readings,
     )
     measured = measuring(config, counted=counted, gauges=gauges, around=around, emit=emit)
     load_monitor = node_load_monitor(counted.tally, gauges, around.wall_clock)
-    levels = DegradationAdmin(state=degradation, wall_clock=around.wall_clock)
     report = ReportParts(
         view=cluster.view,
         pool=view,
@@ -280,20 +272,6 @@ def build_application(config: Config, around: Surroundings) -> Application:
             new_id=around.new_id,
             emit=emit,
         ),
-    )
-    documents = AdminDocuments(
-        probes=probes,
-        snapshot=lambda: tree.value.snapshot() if tree.value else None,
-        in_flight=lambda: cutoff.in_flight,
-        node={"name": config.node.name, "version": metadata.version("cortexd")},
-        cache=cache,
-        is_configured=is_configured,
-        sample=measured.board.sample,
-        memory_bytes=lambda: gauge.resources().memory_bytes,
-        processes=processes,
-        dead_letters=dead_letters.document,
-        alerts=alert_operations.summary,
-        degradation=levels.document,
     )
     return Application(
         config=config,
@@ -327,44 +305,12 @@ def build_application(config: Config, around: Surroundings) -> Application:
         engines=staff.engines,
         doors=doors,
         reloader=reloader,
-        admin=AdminParts(
-            documents=documents,
-            metrics=measured.door,
-            charts=measured.charts,
-            load_monitor=load_monitor.admin,
-            fleet=fleet.admin,
-            alerts=alert_operations,
-            workers=WorkersAdmin(
-                roster=roster,
-                board=board,
-                view=view,
-                recruit=recruits,
-                is_configured=is_configured,
-                share=cluster.share,
-            ),
-            cluster=cluster.admin(config, report, around.wall_clock),
-            feed=feed,
-            requests=recent.documents,
-            configuration=ConfigurationAdmin(
-                running=lambda: masked(live.value, [one.settings for one in roster.value]),
-                reload_now=reloader.reload,
-            ),
-            dead_letters=dead_letters.admin(doors, emit),
-            degradation=levels,
-            health=HealthAdmin(
-                probes=probes, checks=checks, dashboard=documents.dashboard, system=gauge.document
-            ),
-            keys=client_keys.admin,
-            audit=AuditLog(config.node.state_dir / AUDIT_LOG),
-            wall_clock=around.wall_clock,
-            credentials=client_keys.admin_credentials,
-            chat=model_doors(doors)["/v1/chat/completions"],
-            cache=CacheAdmin(
-                cache=cache,
-                is_enabled=lambda: live.value.cache.enabled,
-                shared=sharing.answers,
-            ),
-        ),
+        alert_book=alerts,
+        recent=recent,
+        recruits=recruits,
+        report=report,
+        snapshot=snapshot,
+        wall_clock=around.wall_clock,
     )
 
 

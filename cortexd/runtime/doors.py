@@ -10,6 +10,7 @@ from cortexd.config.schema import Config
 from cortexd.http.admin.routes import admin_routes
 from cortexd.http.data_routes import data_routes
 from cortexd.http.quart_app import Route, build_app
+from cortexd.runtime.admin import admin_parts
 from cortexd.runtime.application import Application
 from cortexd.runtime.drain import DrainingDoor
 from cortexd.runtime.http_listener import HttpListener, ListenerSettings
@@ -29,7 +30,7 @@ def doors_on(listening: Listening, app: Application) -> Doors:
     """The doors to `app` on open sockets."""
     gate = app.client_keys.client_gate(always=listening.is_public)
     data = _door(app.config, listening.data, data_routes(app.doors, gate))
-    operators = admin_routes(app.admin, listening.token)
+    operators = admin_routes(admin_parts(app), listening.token)
     return Doors(
         data=partial(
             DrainingDoor,

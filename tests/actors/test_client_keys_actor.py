@@ -278,3 +278,27 @@ async def test_when_a_key_was_used_is_kept_now_and_then(rig: Rig) -> None:
         rig.disk.fails = False
         await trio.sleep(3 * NOTE_USES_S)
         assert rig.disk.noted == [{new.key.id: NOW_S}]
+
+
+class SlowReader(Disk):
+    """Tells what there was when it was asked, a good while later."""
+
+    async def load(self) -> KeptKeys:
+        """All there is."""
+        await self._turn()
+        kept = self.kept
+        await trio.sleep(1.0)
+        return kept
+
+
+async def test_a_key_that_is_made_while_the_disk_is_read_stays() -> None:
+    """What was read is older than the key."""
+    rig = Rig(disk=SlowReader(fails=True))
+    async with rig.running():
+        rig.disk.fails = False
+        await trio.sleep(TICK_S + 0.5)
+        new = await rig.make()
+        assert not rig.table.value.is_complete
+        await trio.sleep(1.0)
+        assert rig.table.value.is_complete
+        assert isinstance(rig.find(new), HeldKey)

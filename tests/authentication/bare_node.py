@@ -32,6 +32,7 @@ from cortexd.http.quart_app import Route, build_app
 from cortexd.policy.client_keys import HeldKey, KeyTable, key_table
 from cortexd.policy.login_delay import LoginDelays
 from cortexd.policy.rate_limit import LimitSettings
+from cortexd.runtime.admin import admin_parts
 from cortexd.runtime.application import Application, build_application
 from cortexd.runtime.surroundings import Surroundings
 
@@ -166,7 +167,7 @@ class Node:
     @property
     def admin_routes(self) -> tuple[Route, ...]:
         """All endpoints for operators."""
-        return admin_routes(self.app.admin, Secret(TOKEN))
+        return admin_routes(admin_parts(self.app), Secret(TOKEN))
 
     def data_routes(self, *, always: bool = False) -> tuple[Route, ...]:
         """All endpoints for clients."""

@@ -14,6 +14,7 @@ from cortexd.http.admin.authentication import AdminGate
 from cortexd.http.admin.dashboard.routes import dashboard_routes
 from cortexd.http.admin.routes import admin_routes
 from cortexd.http.openapi.admin_document import admin_openapi_document
+from cortexd.runtime.admin import admin_parts
 from cortexd.runtime.application import build_application
 from cortexd.runtime.surroundings import Surroundings
 
@@ -36,11 +37,11 @@ def routes(tmp_path: Path) -> set[tuple[str, str]]:
     token = Secret("token")
     pages = {
         (route.method, route.path)
-        for route in dashboard_routes(AdminGate(app.admin.credentials(token)))
+        for route in dashboard_routes(AdminGate(admin_parts(app).credentials(token)))
     }
     return {
         (route.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.path))
-        for route in admin_routes(app.admin, token)
+        for route in admin_routes(admin_parts(app), token)
         if (route.method, route.path) not in pages
     }
 

@@ -95,6 +95,9 @@ class WorkersAdmin:
             raise RequestRefused(
                 f"{error}; remove it first, or choose another name", "name", "name_taken", 409
             ) from error
+        except RequestRefused:
+            await worker.provider.aclose()
+            raise
         # Where the monitor has no room for it, its next round comes to the worker.
         with suppress(MailboxFull):
             whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker.name)
