@@ -1,5 +1,6 @@
 """A real node, and a real browser to look at it."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from typing import Any, Final
@@ -58,10 +59,15 @@ script = [{fail = "server_error", detail = "no room"}]
 def browser() -> Iterator[Browser]:
     """Chromium, for one module: an asyncio loop comes with it that others must not meet."""
     expect.set_options(timeout=WAIT_MS_MAX)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
+    # Where other tests have imported trio-asyncio, it would be a loop of Trio otherwise.
+    asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
+    try:
+        with sync_playwright() as playwright:
+            launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            yield launched
+            launched.close()
+    finally:
+        asyncio.set_event_loop_policy(None)
 
 
 @pytest.fixture(scope="module")
