@@ -1,6 +1,7 @@
 """Addresses the node listens on, and the one where a worker is found."""
 
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import TypeAlias
@@ -11,6 +12,8 @@ import attrs
 from cortexd.providers.base_url import check_base_url
 
 PORT_MAX = 65535
+UNIX_BYTES_MAX = 107
+"""See unix(7): `sun_path` has 108, one of them for the end."""
 _BIND = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
 _URL_EXAMPLE = "http://localhost:8000/v1"
 _NUMBERS = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]+))*\.?")
@@ -70,6 +73,8 @@ def parse_address(text: str, *, unix_allowed: bool) -> Address:
         path = text.removeprefix("unix:")
         if not path or "\0" in path:
             raise WrongAddress(forms)
+        if len(os.fsencode(path)) > UNIX_BYTES_MAX:
+            raise WrongAddress(f"the path of a Unix socket has at most {UNIX_BYTES_MAX} bytes")
         return UnixAddress(Path(path))
     found = _BIND.fullmatch(text)
     if found is None:

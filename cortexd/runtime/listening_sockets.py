@@ -39,7 +39,7 @@ def _open(address: str, undo: ExitStack, *, reuse_port: bool) -> list[socket.soc
             return [_open_unix(Path(address.removeprefix("unix:")), undo)]
         return _open_tcp(address, undo, reuse_port=reuse_port)
     except OSError as exc:
-        raise OSError(exc.errno, f"{address}: {exc.strerror}") from exc
+        raise OSError(exc.errno, f"{address}: {exc.strerror or exc}") from exc
 
 
 def _open_tcp(address: str, undo: ExitStack, *, reuse_port: bool) -> list[socket.socket]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -122,21 +123,28 @@ def _programs_of(folder: Path) -> list[str]:
     return found
 
 
-def test_an_interrupted_test_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short one: the name of a Unix socket in it must fit into 107 bytes."""
+    with TemporaryDirectory(prefix="load-") as name:
+        yield Path(name)
+
+
+def test_an_interrupted_test_leaves_nothing_behind(folder: Path) -> None:
     """Neither k6 nor a node nor a file."""
     with subprocess.Popen(
         _command("--users", "2", "--nodes", "1", "--hold", "600", *QUICK),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | UNMEASURED | {"TMPDIR": str(tmp_path)},
+        env=os.environ | UNMEASURED | {"TMPDIR": str(folder)},
     ) as process:
-        wait_until(lambda: process.poll() is not None or "k6" in _programs_of(tmp_path))
+        wait_until(lambda: process.poll() is not None or "k6" in _programs_of(folder))
         process.send_signal(signal.SIGTERM)
         try:
             _, said = process.communicate(timeout=HANGS_S)
         finally:
             process.kill()
     assert (process.returncode, said.strip()) == (130, "interrupted")
-    assert _programs_of(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    assert _programs_of(folder) == []
+    assert list(folder.iterdir()) == []

@@ -117,6 +117,7 @@ _FAIL = "workers[0].script[1].fail"
         ('[data]\nbind = ["127.0.0.1:65536"]', 2, "data.bind[0]", "up to 65535"),
         ('[data]\nbind = ["unix:x"]', 2, "data.bind[0]", "must be HOST:PORT"),
         ('[admin]\nbind = ["unix:"]', 2, "admin.bind[0]", "or unix:PATH"),
+        (f'[admin]\nbind = ["unix:/{"a" * 107}"]', 2, "admin.bind[0]", "at most 107 bytes"),
         ('[data]\nbind = ["0.0.0.0:4000"]', 2, "data.bind[0]", "add [[keys]]"),
         ('[data]\nbind = ["[::]:4000"]', 2, "data.bind[0]", "bind to 127.0.0.1"),
         ('[data]\nbind = ["192.168.1.2:4000"]', 2, "data.bind[0]", "beyond loopback"),
