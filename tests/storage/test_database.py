@@ -12,7 +12,7 @@ import trio.testing
 from cortexd.domain.errors import StorageFailed
 from cortexd.storage import database as database_module
 from cortexd.storage.database import Database
-from tests.storage.conftest import TABLE, modes, set_aside
+from tests.storage.conftest import HANGS_S, TABLE, modes, set_aside
 
 pytestmark = pytest.mark.real_time
 
@@ -68,9 +68,14 @@ async def test_writes_that_come_together_share_a_transaction(tmp_path: Path) -> 
         )
 
     await database.read(watch)
+    all_are_there = threading.Event()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.read, lambda _: all_are_there.wait(HANGS_S))
+        await trio.testing.wait_all_tasks_blocked()
         for number in range(128):
             nursery.start_soon(database.write, _add(number))
+        await trio.testing.wait_all_tasks_blocked()
+        all_are_there.set()
 
     assert await database.read(_numbers) == list(range(128))
     assert len(commits) == 2
