@@ -15,6 +15,7 @@ from cortexd.actors.client_keys import CLIENT_KEYS
 from cortexd.actors.dead_letter_queue import DEAD_LETTER_QUEUE
 from cortexd.actors.degradation_manager import DEGRADATION_MANAGER
 from cortexd.actors.health_monitor import HEALTH_MONITOR
+from cortexd.actors.load_monitor import LOAD_MONITOR
 from cortexd.actors.metrics import NODE_METRICS
 from cortexd.actors.worker_pool import WORKER_POOL
 from cortexd.actors.worker_registry import WORKER_REGISTRY
@@ -32,6 +33,7 @@ ACTORS: Final[dict[str, Name[Any]]] = {
         ("state/client-keys", CLIENT_KEYS),
         ("state/metrics", NODE_METRICS),
         ("state/alert-manager", ALERT_MANAGER),
+        ("state/load-monitor", LOAD_MONITOR),
         ("guard/dead-letter-queue", DEAD_LETTER_QUEUE),
         ("guard/degradation-manager", DEGRADATION_MANAGER),
     )

@@ -12,6 +12,7 @@ import trio
 
 from cortexd.actors.alert_manager import ALERT_MANAGER
 from cortexd.actors.health_monitor import HEALTH_MONITOR
+from cortexd.actors.load_monitor import LOAD_MONITOR
 from cortexd.actors.metrics import NODE_METRICS
 from cortexd.actors.worker_pool import WORKER_POOL
 from cortexd.actors.worker_registry import WORKER_REGISTRY
@@ -150,6 +151,7 @@ async def test_a_node_whose_doors_keep_crashing_gives_up(
         (HEALTH_MONITOR, "root/workers/health-monitor"),
         (NODE_METRICS, "root/state/metrics"),
         (ALERT_MANAGER, "root/state/alert-manager"),
+        (LOAD_MONITOR, "root/state/load-monitor"),
         (ALERT_CHANNELS, "root/alert-channels"),
         (STATE, "root/state"),
         (WORKERS, "root/workers"),
