@@ -116,12 +116,12 @@ async def test_who_gives_up_in_the_middle_can_still_release(redis: RedisServer) 
 async def test_what_is_too_long_is_not_kept_and_ends_the_claim(redis: RedisServer) -> None:
     """Nor is what has expired already."""
     async with linked(redis) as link:
-        answers = RedisAnswers(link, "long")
+        answers = RedisAnswers(link, "too-long")
         for answer in (_answer("x" * ANSWER_BYTES_MAX), _answer(ttl_s=-1.0)):
             claim = answers.new_claim(KEY, FINGERPRINT, _yes)
             assert await answers.find_or_claim(claim) is None
             await answers.keep(claim, answer)
-    assert redis.command("keys", "cortexd:{long}:*") == ""
+    assert redis.command("keys", "cortexd:{too-long}:*") == ""
 
 
 async def test_a_purge_forgets_the_answers_of_its_cluster(redis: RedisServer) -> None:
