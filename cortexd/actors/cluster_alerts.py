@@ -162,7 +162,7 @@ class ClusterAlerts:
             outbox.hold(is_held=is_held and self._office is not None)
 
     async def _lead(self, view: ClusterView, mine: Sequence[Condition]) -> None:
-        token = _token(view)
+        token = view.token
         reading = await self._parts.ledger.look(self._known.revision, with_notes=True)
         if reading.token > token or not self._leads(token):
             self._step_down()
@@ -228,7 +228,7 @@ class ClusterAlerts:
 
     def _leads(self, token: int) -> bool:
         view = self._parts.view.value
-        return view.is_leader and _token(view) == token
+        return view.is_leader and view.token == token
 
     def _step_down(self) -> None:
         """Leave to the next leader what is still to be told."""
@@ -260,7 +260,7 @@ class ClusterAlerts:
             self._known = reading.ledger
 
     async def _hand_over(self, view: ClusterView) -> None:
-        token, now = _token(view), trio.current_time()
+        token, now = view.token, trio.current_time()
         if self._known.members.get(view.node) == token:
             self._own = None
         elif view.leader is not None and now >= self._handed_over_at + HAND_OVER_S:
@@ -279,7 +279,3 @@ class ClusterAlerts:
         for notice in after.notices:
             for outbox in self._parts.outboxes.values():
                 outbox.put(notice)
-
-
-def _token(view: ClusterView) -> int:
-    return next((each.token for each in view.members if each.name == view.node), 0)

@@ -52,7 +52,7 @@ local state, workers, tables = KEYS[1], KEYS[2], KEYS[3]
 local name, at, told, table_, known = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-if at == 0 then at = now end
+if at == 0 or at > now then at = now end
 local old = redis.call('HGET', workers, name)
 if old then
   local its_at = string.match(old, '^%d+ (%d+) ')

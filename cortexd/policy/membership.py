@@ -58,9 +58,14 @@ class Standing:
         """When the node's own lease can have run out, in monotonic seconds."""
         return self.sent_at + terms.held_s
 
+    @property
+    def clock_s(self) -> float:
+        """By how much Redis time is ahead of the node's, at most: the beat took some time."""
+        return self.sighting.at - self.sent_at
+
     def redis_time(self, now: float) -> float:
         """What the clock of Redis shows at most."""
-        return self.sighting.at + now - self.sent_at + CLOCK_S
+        return now + self.clock_s + CLOCK_S
 
 
 def member_view(standing: Standing, terms: LeaseTerms, now: float) -> ClusterView:
@@ -76,6 +81,7 @@ def member_view(standing: Standing, terms: LeaseTerms, now: float) -> ClusterVie
         is_leader=leader == terms.node,
         owners=_owners(standing, terms, now),
         left=sighting.left,
+        clock_s=standing.clock_s,
     )
 
 
@@ -97,7 +103,7 @@ def next_change_at(standing: Standing, terms: LeaseTerms, now: float) -> float:
     """
     at = standing.redis_time(now)
     dues = (
-        counts_from(entry, member, terms) - standing.sighting.at + standing.sent_at
+        counts_from(entry, member, terms) - standing.clock_s
         for member in standing.sighting.members
         if member.name != terms.node
         for entry in member.report.workers

@@ -21,12 +21,13 @@ from cortexd.actors.shared_workers import (
 )
 from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, WorkerPool, pool_view
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
-from cortexd.domain.cluster import ClusterState, ClusterView, Member, NodeName
+from cortexd.domain.cluster import ClusterState, ClusterView, Member, NodeName, Sighting
 from cortexd.domain.events import Event, SharedWorkerSkipped
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.shared_worker import SharedWorker
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.policy.load_balancing import PoolStrategy
+from cortexd.policy.membership import LeaseTerms, Standing, alone_view, member_view
 from supervisor_tree import ActorRef, ChildSpec, Name, Supervisor, open_tree, whereis
 from tests.actors.conftest import Patient
 from tests.fakes.shared_worker_store import FakeSharedWorkers
@@ -90,14 +91,15 @@ class Node:
 
     def cut_off(self) -> None:
         """Be no member any more."""
-        view = self.cluster.value
-        self.cluster.publish(attrs.evolve(view, state=ClusterState.ALONE, members=()))
+        self.cluster.publish(alone_view(self.cluster.value, "it is cut off"))
 
     def come_back(self) -> None:
-        """Be one again."""
-        member = Member(name=NodeName(self.name), token=1, joined_at=0.0)
-        view = self.cluster.value
-        self.cluster.publish(attrs.evolve(view, state=ClusterState.MEMBER, members=(member,)))
+        """Be one, or be one again."""
+        now, at = trio.current_time(), self.store.time
+        member = Member(name=NodeName(self.name), token=1, joined_at=at)
+        sighting = Sighting(token=1, at=at, born_at=0.0, members=(member,))
+        terms = LeaseTerms(node=member.name, lease_s=10.0, beat_s=3.0)
+        self.cluster.publish(member_view(Standing(sent_at=now, sighting=sighting), terms, now))
 
     async def _note(self, change: SharedWorker) -> None:
         change = attrs.evolve(change, by=NodeName(self.name))
@@ -110,7 +112,7 @@ class Node:
 @asynccontextmanager
 async def _node(name: str, store: FakeSharedWorkers, *configured: str) -> AsyncIterator[Node]:
     roster: Roster = Published(tuple(_hired({"name": each}) for each in configured))
-    view = ClusterView(state=ClusterState.ALONE, node=NodeName(name), clock_s=1000.0)
+    view = ClusterView(state=ClusterState.ALONE, node=NodeName(name))
     node = Node(name, store, roster, Published(view))
     node.come_back()
     board: HealthBoard = Published({})
@@ -141,7 +143,7 @@ async def _node(name: str, store: FakeSharedWorkers, *configured: str) -> AsyncI
 
 @pytest.fixture
 def store() -> FakeSharedWorkers:
-    """Nothing in it yet; its clock is that of the nodes' views."""
+    """Nothing in it yet."""
     return FakeSharedWorkers()
 
 
@@ -213,7 +215,6 @@ async def test_a_change_without_redis_is_so_here_and_later_everywhere(
 async def test_of_two_changes_the_later_one_wins(store: FakeSharedWorkers) -> None:
     """By when they were made, not by when they got there; also where both have added a worker."""
     async with _node("a", store, "old") as a, _node("b", store, "old") as b:
-        a.cluster.publish(attrs.evolve(a.cluster.value, clock_s=0.001))
         await trio.sleep(SEEN_S)
         a.cut_off()
         await a.switch("old", is_active=False)

@@ -107,7 +107,17 @@ async def test_the_later_change_wins(redis: RedisServer, *, is_real: bool) -> No
         (gpu,) = (await shared.store.read()).workers.values()
         assert await shared.share("gpu", is_active=True, at=gpu.at - 1.0) is None
         assert not (await shared.store.read()).workers[WorkerName("gpu")].is_active
-        assert await shared.share("gpu", is_active=True, at=gpu.at + 1.0) == 2
+        assert await shared.share("gpu", is_active=True, at=gpu.at) == 2
+
+
+async def test_no_change_was_made_in_the_future(redis: RedisServer, *, is_real: bool) -> None:
+    """By the clock of an earlier Redis it may seem so: it counts from now, and yields to others."""
+    async with _shared(redis, f"future-{is_real}", is_real=is_real) as shared:
+        await shared.share("old", is_active=False)
+        now = (await shared.store.read()).workers[WorkerName("old")].at
+        await shared.share("gpu", is_active=False, at=now + 3600.0)
+        assert (await shared.store.read()).workers[WorkerName("gpu")].at < now + 60.0
+        assert await shared.share("gpu", is_active=True) == 3
 
 
 async def test_it_is_reminded_of_what_it_has_forgotten(

@@ -9,6 +9,7 @@ from cortexd.domain.cluster import SharedWorkerRefused
 from cortexd.domain.errors import SharedStoreFailed
 from cortexd.domain.ids import WorkerName
 from cortexd.domain.shared_worker import Epoch, SharedStaff, SharedWorker
+from tests.fakes.cluster_store import EPOCH_S
 
 
 @attrs.define(eq=False)
@@ -21,6 +22,11 @@ class FakeSharedWorkers:
     last: int = 0
     workers: dict[WorkerName, SharedWorker] = attrs.Factory(dict)
     reads: int = 0
+
+    @property
+    def time(self) -> float:
+        """What its clock shows."""
+        return EPOCH_S + trio.current_time()
 
     def forget(self) -> None:
         """Begin anew, with nothing."""
@@ -44,7 +50,7 @@ class FakeSharedWorkers:
     async def share(self, change: SharedWorker, *, token: int, known_version: int) -> int | None:
         """Have it be so for all."""
         await self._reach(token)
-        at = change.at or trio.current_time()
+        at = min(change.at or self.time, self.time)
         old = self.workers.get(change.name)
         if old is not None and old.at > at:
             return None

@@ -19,6 +19,7 @@ from cortexd.policy.health import Probe
 from cortexd.policy.membership import (
     LeaseTerms,
     Standing,
+    alone_view,
     counts_from,
     hearsay,
     member_view,
@@ -75,6 +76,12 @@ def test_the_node_is_asked_again_when_another_may_begin_to_own() -> None:
     assert member_view(standing, TERMS, due - 0.01).owners == {KEY: "a"}
     assert member_view(standing, TERMS, due).owners == {KEY: "b"}
     assert next_change_at(standing, TERMS, due) == 5.0 + TERMS.held_s
+
+
+def test_the_clock_of_redis_is_known_from_the_first_beat() -> None:
+    """And still is when the node is alone: what is done then has a time as well."""
+    view = member_view(_standing(_member("a")), TERMS, now=5.5)
+    assert view.clock_s == alone_view(view, "it is cut off").clock_s == 95.0
 
 
 def test_each_worker_has_an_owner_of_those_that_have_it() -> None:
