@@ -1,15 +1,14 @@
 """The workers of the fleet in the registry: hired, let go and switched as their agents say."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from typing import Any
 
 import attrs
 import msgspec
 
 from cortexd.actors.fleet_worker import SILENT, FleetProvider
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
-from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor, check_soon
+from cortexd.actors.roster import Recruit, RegisteredWorker, Roster, UnfitWorker
 from cortexd.actors.worker_registry import (
     WORKER_REGISTRY,
     RosterChange,
@@ -26,26 +25,13 @@ from cortexd.policy.health import Probe
 from supervisor_tree import MailboxFull, NoProc, whereis
 
 
-class UnfitWorker(Exception):
-    """What was offered is no worker that can be hired; `problems`: a line each."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
-
-
 @attrs.frozen(kw_only=True, eq=False)
 class FleetRoster:
-    """`recruit` makes a worker of a `[[workers]]` table, or raises `UnfitWorker`.
-
-    `is_silent`: whether an agent has missed its status. `unhealthy_after`: how many bad checks take
-    a worker out.
-    """
+    """`is_silent`: whether an agent has missed its status."""
 
     roster: Roster
-    recruit: Callable[[Mapping[str, Any]], RegisteredWorker]
+    recruit: Recruit
     is_silent: Callable[[AgentName], bool]
-    unhealthy_after: Callable[[], int]
     emit: Emit
 
     async def match(
@@ -74,26 +60,21 @@ class FleetRoster:
         if newcomers or leavers:
             change = RosterChange(leavers=leavers, newcomers=newcomers)
             await whereis(WORKER_REGISTRY).call(WorkerRegistry.change, change)
-            self._check(worker.name for worker in newcomers)
+            for worker in newcomers:
+                check_soon(worker.name)
         await self._switch(before, after, {worker.name for worker in newcomers})
 
     def condemn(self, record: AgentRecord) -> None:
         """Have the workers of an agent that is silent count as unavailable, at once."""
-        probe = Probe(failure=SILENT, kind=FailureKind.UNREACHABLE)
+        probe = Probe(failure=SILENT, kind=FailureKind.UNREACHABLE, is_certain=True)
         for worker, provider in self._hired(record.name):
-            for _ in range(self.unhealthy_after()):
-                with suppress(NoProc, MailboxFull):
-                    whereis(HEALTH_MONITOR).cast(HealthMonitor.probed, worker.name, provider, probe)
+            with suppress(NoProc, MailboxFull):
+                whereis(HEALTH_MONITOR).cast(HealthMonitor.probed, worker.name, provider, probe)
 
     def acquit(self, record: AgentRecord) -> None:
         """Have the workers of an agent that is heard again be looked at."""
-        self._check(worker.name for worker, _ in self._hired(record.name))
-
-    def _check(self, names: Iterator[WorkerName]) -> None:
-        # Where the monitor has no room for it, its next round comes to them.
-        for name in names:
-            with suppress(NoProc, MailboxFull):
-                whereis(HEALTH_MONITOR).cast(HealthMonitor.check, name)
+        for worker, _ in self._hired(record.name):
+            check_soon(worker.name)
 
     async def _switch(
         self, before: AgentRecord | None, after: AgentRecord, newcomers: Collection[WorkerName]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 import attrs
@@ -18,7 +19,7 @@ from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerHealth, WorkerStatus
 from cortexd.policy.health import HealthCheck, HealthSettings, Probe, is_contested, judge
 from cortexd.ports import ChatProvider
-from supervisor_tree import Actor, Name, whereis
+from supervisor_tree import Actor, MailboxFull, Name, NoProc, whereis
 
 JITTER = 0.1
 """Rounds of probes spread by this share, so that nodes do not probe in step."""
@@ -170,3 +171,9 @@ class HealthMonitor(Actor):
 
 
 HEALTH_MONITOR = Name[HealthMonitor]("health-monitor")
+
+
+def check_soon(worker: WorkerName) -> None:
+    """Have a worker probed; where the monitor cannot take it in, its next round does."""
+    with suppress(NoProc, MailboxFull):
+        whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker)

@@ -1,7 +1,8 @@
 """The workers of this node, as the registry publishes them."""
 
 import random
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -43,6 +44,18 @@ class RegisteredWorker:
 
 Roster: TypeAlias = Published[tuple[RegisteredWorker, ...]]
 """All registered workers, in the order they were registered."""
+
+
+class UnfitWorker(Exception):
+    """What was offered is no worker that can be hired. `problems`: a line each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+Recruit: TypeAlias = Callable[[Mapping[str, Any]], RegisteredWorker]
+"""Makes a worker of a `[[workers]]` table, or raises `UnfitWorker`."""
 
 
 @attrs.frozen(kw_only=True)

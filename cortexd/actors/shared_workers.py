@@ -14,7 +14,7 @@ import trio
 
 from cortexd.actors.handler_limit import HANDLER_S_MAX
 from cortexd.actors.published import Published
-from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.actors.roster import Recruit, Roster, UnfitWorker
 from cortexd.actors.worker_registry import (
     WORKER_REGISTRY,
     RosterChange,
@@ -39,14 +39,6 @@ FRESH_S: Final = 1.0
 T = TypeVar("T")
 
 
-class TableUnusable(Exception):
-    """A worker's table is of no use to this node. `reason`: one line."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
-
-
 @attrs.frozen(kw_only=True)
 class SharedMemory:
     """What survives the actor.
@@ -64,16 +56,13 @@ class SharedMemory:
 
 @attrs.frozen(kw_only=True, eq=False)
 class SharingParts:
-    """What the actor works on.
-
-    `recruit` makes a worker of a table, or raises `TableUnusable`. `check_soon` has it probed.
-    """
+    """What the actor works on. `check_soon` has a worker probed."""
 
     store: SharedWorkerStore
     memory: Published[SharedMemory]
     cluster: Published[ClusterView]
     roster: Roster
-    recruit: Callable[[Mapping[str, Any]], RegisteredWorker]
+    recruit: Recruit
     check_soon: Callable[[WorkerName], None]
     emit: Emit
 
@@ -186,8 +175,8 @@ class SharedWorkers(Actor):
         with trio.move_on_after(REGISTRY_S_MAX):
             try:
                 await self._obey(step)
-            except TableUnusable as unusable:
-                self._skip(step.name, unusable.reason)
+            except UnfitWorker as unfit:
+                self._skip(step.name, unfit.problems[0])
             except WorkerNotRegistered:
                 pass  # It has gone in the meantime.
             except CallFailed:

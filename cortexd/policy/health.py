@@ -28,13 +28,14 @@ class HealthSettings:
 class Probe:
     """The result of one health check: the models served, or why it failed, and of what kind.
 
-    `duration_s`: how long it took.
+    `duration_s`: how long it took. `is_certain`: one that failed takes the worker out alone.
     """
 
     models: tuple[str, ...] = ()
     failure: str | None = None
     kind: FailureKind | None = None
     duration_s: float = 0.0
+    is_certain: bool = False
 
 
 def judge(
@@ -52,7 +53,7 @@ def judge(
         status = WorkerStatus.AVAILABLE if good else WorkerStatus.UNAVAILABLE
     elif good and good_in_a_row >= settings.healthy_after:
         status = WorkerStatus.AVAILABLE
-    elif not good and bad_in_a_row >= settings.unhealthy_after:
+    elif not good and (probe.is_certain or bad_in_a_row >= settings.unhealthy_after):
         status = WorkerStatus.UNAVAILABLE
     else:
         status = health.status

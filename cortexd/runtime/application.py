@@ -194,9 +194,7 @@ def build_application(config: Config, around: Surroundings) -> Application:
 
     recruits = recruiting(live, around.environ, around.adapters, chance, around.known)
     fleet = node_fleet(
-        FleetSurroundings(
-            config=config, live=live, roster=roster, recruit=recruits, around=around, emit=emit
-        )
+        FleetSurroundings(config=config, roster=roster, recruit=recruits, around=around, emit=emit)
     )
     databases = (*databases, *fleet.databases)
     reloader = Reloader(

@@ -1,9 +1,9 @@
 """The node's place in a cluster, put together; without `[cluster]` there is none, and no Redis."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -13,31 +13,28 @@ from cortexd.actors.cluster_membership import (
     ClusterMembership,
     MembershipParts,
 )
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor, Heard
+from cortexd.actors.health_monitor import Heard, check_soon
 from cortexd.actors.published import Published
-from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.actors.roster import Recruit, RegisteredWorker, Roster
 from cortexd.actors.shared_workers import (
     SHARED_WORKERS,
     SharedMemory,
     SharedWorkers,
     SharingParts,
-    TableUnusable,
 )
 from cortexd.config.schema import Config
 from cortexd.domain.cluster import ClusterState, ClusterView, NodeName, NodeReport
 from cortexd.domain.events import Emit
-from cortexd.domain.ids import WorkerName
 from cortexd.domain.shared_worker import SharedWorker
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.http.admin.cluster import ClusterAdmin
-from cortexd.http.admin.workers import WorkerInvalid
 from cortexd.policy.health import Probe
 from cortexd.policy.membership import LeaseTerms, hearsay
 from cortexd.providers.embedded.standby_engine import Duty
 from cortexd.runtime.network_place import network_place
 from cortexd.runtime.surroundings import Surroundings
 from cortexd.runtime.worker_identity import identity
-from supervisor_tree import CallFailed, ChildSpec, MailboxFull, task, whereis
+from supervisor_tree import CallFailed, ChildSpec, task, whereis
 
 if TYPE_CHECKING:
     from cortexd.cluster.redis_link import RedisLink
@@ -133,11 +130,11 @@ def node_cluster(config: Config, around: Surroundings, emit: Emit) -> NodeCluste
 
 @attrs.frozen(kw_only=True, eq=False)
 class MemberParts:
-    """What of the node a member needs. `recruit` raises `WorkerInvalid`."""
+    """What of the node a member needs."""
 
     report: Callable[[], NodeReport]
     roster: Roster
-    recruit: Callable[[Mapping[str, Any]], RegisteredWorker]
+    recruit: Recruit
     stopping: trio.Event
     new_id: Callable[[], str]
     emit: Emit
@@ -164,7 +161,7 @@ def joining(cluster: NodeCluster, config: Config, parts: MemberParts) -> NodeClu
         terms=terms,
         view=cluster.view,
         report=parts.report,
-        look_at=_check_soon,
+        look_at=check_soon,
         stopping=parts.stopping,
         emit=emit,
     )
@@ -173,8 +170,8 @@ def joining(cluster: NodeCluster, config: Config, parts: MemberParts) -> NodeClu
         memory=cluster.memory,
         cluster=cluster.view,
         roster=parts.roster,
-        recruit=partial(_recruited, parts.recruit),
-        check_soon=_check_soon,
+        recruit=parts.recruit,
+        check_soon=check_soon,
         emit=emit,
     )
 
@@ -189,18 +186,3 @@ def joining(cluster: NodeCluster, config: Config, parts: MemberParts) -> NodeClu
         ChildSpec("shared-workers", partial(SharedWorkers, sharing), name=SHARED_WORKERS),
     )
     return attrs.evolve(cluster, share=share, children=children)
-
-
-def _check_soon(worker: WorkerName) -> None:
-    # Where the monitor has no room for it, its next round comes to the worker.
-    with suppress(MailboxFull):
-        whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker)
-
-
-def _recruited(
-    recruit: Callable[[Mapping[str, Any]], RegisteredWorker], table: Mapping[str, Any]
-) -> RegisteredWorker:
-    try:
-        return recruit(table)
-    except WorkerInvalid as invalid:
-        raise TableUnusable(invalid.problems[0]) from invalid

@@ -1,7 +1,7 @@
 """The node's part in a fleet, put together; without `[fleet]` there is none, and no RabbitMQ."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -17,16 +17,15 @@ from cortexd.actors.fleet_monitor import (
     take_message,
     tell_of_line,
 )
-from cortexd.actors.fleet_roster import FleetRoster, UnfitWorker
+from cortexd.actors.fleet_roster import FleetRoster
 from cortexd.actors.published import Published
-from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.actors.roster import Recruit, Roster
 from cortexd.config.schema import Config
 from cortexd.domain.events import Emit
 from cortexd.domain.fleet import AgentName, LineStanding
 from cortexd.domain.fleet_events import FleetMessageRejected
 from cortexd.fleet_ports import FleetLine
 from cortexd.http.admin.fleet import FleetAdmin, FleetDoors
-from cortexd.http.admin.workers import WorkerInvalid
 from cortexd.observability import metric_catalog as catalog
 from cortexd.observability.metric_catalog import Metric
 from cortexd.policy.alert_rules import FleetReading
@@ -44,8 +43,6 @@ PULSE_S: Final = 0.4
 
 LINE_STOP_S_MAX: Final = 8.0
 """How long the line may take to close: longer than a broker is waited for that does not answer."""
-
-Recruit = Callable[[Mapping[str, Any]], RegisteredWorker]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -74,10 +71,9 @@ class NodeFleet:
 
 @attrs.frozen(kw_only=True, eq=False)
 class FleetSurroundings:
-    """What of the node the fleet is to work with. `recruit` raises `WorkerInvalid`."""
+    """What of the node the fleet is to work with."""
 
     config: Config
-    live: Published[Config]
     roster: Roster
     recruit: Recruit
     around: Surroundings
@@ -118,9 +114,8 @@ def node_fleet(node: FleetSurroundings) -> NodeFleet:
         desk=desk,
         roster=FleetRoster(
             roster=node.roster,
-            recruit=partial(_recruited, node.recruit),
+            recruit=node.recruit,
             is_silent=partial(_is_silent, fleet),
-            unhealthy_after=lambda: node.live.value.health.unhealthy_after,
             emit=emit,
         ),
         history=history,
@@ -176,13 +171,6 @@ def _line(
         )
     )
     return line, line.run
-
-
-def _recruited(recruit: Recruit, table: Mapping[str, Any]) -> RegisteredWorker:
-    try:
-        return recruit(table)
-    except WorkerInvalid as invalid:
-        raise UnfitWorker(invalid.problems) from invalid
 
 
 def _is_silent(fleet: Fleet, agent: AgentName) -> bool:

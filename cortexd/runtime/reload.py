@@ -5,14 +5,13 @@ message to the registry. What follows neither waits nor fails.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Final
 
 import attrs
 import structlog
 import trio
 
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.health_monitor import check_soon
 from cortexd.actors.published import Published
 from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.actors.worker_registry import WORKER_REGISTRY, RosterChange, WorkerRegistry
@@ -23,7 +22,7 @@ from cortexd.domain.events import ConfigReloaded, Emit
 from cortexd.domain.worker import WorkerSettings
 from cortexd.http.admin.configuration import Reloaded, ReloadRefused
 from cortexd.runtime.reload_plan import ReloadPlan, plan_reload
-from supervisor_tree import CallFailed, MailboxFull, whereis
+from supervisor_tree import CallFailed, whereis
 
 READING_S_MAX: Final = 10.0
 """Secrets may be on disks that do not answer."""
@@ -104,10 +103,8 @@ class Reloader:
             parts.live.publish(plan.running)
             for each in parts.reloadables:
                 each.apply(plan.running)
-            # Where the monitor has no room for it, its next round comes to them.
-            with suppress(MailboxFull):
-                for newcomer in newcomers:
-                    whereis(HEALTH_MONITOR).cast(HealthMonitor.check, newcomer.name)
+            for newcomer in newcomers:
+                check_soon(newcomer.name)
             if plan.changes:
                 parts.emit(ConfigReloaded(changes=plan.changes))
             return Reloaded(changes=plan.changes, restart_needed=plan.restart_needed)

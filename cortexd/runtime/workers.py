@@ -6,17 +6,16 @@ from functools import partial
 
 import attrs
 
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.health_monitor import check_soon
 from cortexd.actors.roster import HiringTerms, RegisteredWorker, registered
 from cortexd.config.schema import Config
-from cortexd.domain.ids import WorkerName
 from cortexd.domain.worker import WorkerSettings, WorkerType
 from cortexd.providers.adapter_parts import AdapterParts
 from cortexd.providers.catalog import make_adapter
 from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.standby_engine import Duty, StandbyEngine
-from supervisor_tree import Service, whereis
+from supervisor_tree import Service
 
 
 @attrs.frozen
@@ -49,7 +48,7 @@ def hire(
                 EmbeddedEngine,
                 config.embedded,
                 own.address,
-                on_ready=partial(_ask_for_a_check, settings.name),
+                on_ready=partial(check_soon, settings.name),
             )
             engines[settings.name] = (
                 engine
@@ -68,7 +67,3 @@ def recruit(
     """
     terms = HiringTerms(breaker=config.breaker, retry=config.retry, chance=chance)
     return registered(settings, make_adapter(settings, parts), terms)
-
-
-def _ask_for_a_check(worker: WorkerName) -> None:
-    whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker)

@@ -17,9 +17,9 @@ from cortexd.actors.fleet_monitor import (
     note_command,
     take_message,
 )
-from cortexd.actors.fleet_roster import FleetRoster, UnfitWorker
+from cortexd.actors.fleet_roster import FleetRoster
 from cortexd.actors.published import Published
-from cortexd.actors.roster import RegisteredWorker
+from cortexd.actors.roster import RegisteredWorker, UnfitWorker
 from cortexd.domain.events import Event
 from cortexd.domain.fleet import (
     AgentName,
@@ -145,7 +145,6 @@ async def node_with_fleet(branch: Any, **settings: Any) -> AsyncIterator[FleetBr
             roster=branch.roster,
             recruit=recruit,
             is_silent=is_silent,
-            unhealthy_after=lambda: 2,
             emit=events.append,
         ),
         history=history,

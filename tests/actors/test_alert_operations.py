@@ -20,7 +20,7 @@ from cortexd.http.doors.door import DoorRequest
 from cortexd.observability.notifiers.log import LogNotifier
 from cortexd.policy.alert_rules import NodeReadings, WorkerReading
 from cortexd.policy.alert_settings import AlertSettings
-from supervisor_tree import ChildSpec, Supervisor, open_tree, whereis
+from supervisor_tree import ChildSpec, NoProc, Supervisor, open_tree, whereis
 
 WELL = NodeReadings(workers=(WorkerReading(name="a"),))
 FULL = attrs.evolve(WELL, dead_letters=51)
@@ -199,4 +199,5 @@ async def test_without_a_manager_there_is_nobody_to_take_an_acknowledgement(
         assert await desk.refusal("nothing") == (404, "not_found")
         await trio.sleep(5)
     async with open_tree(Supervisor()):
-        assert await desk.refusal("dead_letters") == (503, "busy")
+        with pytest.raises(NoProc):
+            await desk.operations.acknowledge(_request("dead_letters"))

@@ -10,14 +10,13 @@ import pytest
 import trio
 
 from cortexd.actors.published import Published
-from cortexd.actors.roster import RegisteredWorker, Roster, registered
+from cortexd.actors.roster import RegisteredWorker, Roster, UnfitWorker, registered
 from cortexd.actors.shared_workers import (
     POLL_S,
     SHARED_WORKERS,
     SharedMemory,
     SharedWorkers,
     SharingParts,
-    TableUnusable,
 )
 from cortexd.actors.worker_pool import WORKER_POOL, HealthBoard, WorkerPool, pool_view
 from cortexd.actors.worker_registry import WORKER_REGISTRY, WorkerRegistry
@@ -41,7 +40,7 @@ TABLE = {"name": "gpu", "type": "ollama"}
 
 def _hired(table: Mapping[str, Any]) -> RegisteredWorker:
     if "wrong" in table:
-        raise TableUnusable(f"unknown key: {table['wrong']}")
+        raise UnfitWorker((f"unknown key: {table['wrong']}",))
     name = WorkerName(table["name"])
     settings = WorkerSettings(
         name=name, type=WorkerType.SCRIPTED, priority=10, models=tuple(table.get("models", ()))

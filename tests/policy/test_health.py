@@ -52,6 +52,12 @@ def test_the_numbers_of_probes_are_settings() -> None:
     assert _after(GOOD, BAD, BAD, BAD, unhealthy_after=3).status is UNAVAILABLE
 
 
+def test_a_bad_one_that_is_certain_decides_alone() -> None:
+    """Nothing would be learned by asking again."""
+    certain = Probe(failure="it has left", is_certain=True)
+    assert _after(GOOD, GOOD, certain, unhealthy_after=3).status is UNAVAILABLE
+
+
 def test_an_unavailable_worker_has_a_reason_and_keeps_its_models() -> None:
     """The reason goes with the verdict; what it served is still known."""
     down = _after(GOOD, BAD, BAD)

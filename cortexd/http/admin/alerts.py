@@ -22,7 +22,7 @@ from cortexd.domain.errors import RequestRefused
 from cortexd.http.admin.operation import read_query
 from cortexd.http.doors.door import DoorRequest
 from cortexd.wire.quotation import quoted
-from supervisor_tree import CallFailed, whereis
+from supervisor_tree import whereis
 
 SHOWN_MAX: Final = 20
 """How many alerts the dashboard's document has."""
@@ -69,10 +69,6 @@ class AlertOperations:
             raise RequestRefused(str(error), code="alert_not_firing", status=409) from None
         except AlertsOutOfReach as error:
             raise RequestRefused(str(error), code="cluster_unreachable", status=503) from None
-        except CallFailed as error:
-            raise RequestRefused(
-                "the keeper of this is being restarted; try again", code="busy", status=503
-            ) from error
         return 200, self._document(alert)
 
     def summary(self) -> dict[str, Any]:

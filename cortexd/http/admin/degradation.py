@@ -9,13 +9,12 @@ import trio
 
 from cortexd.actors.degradation_manager import DEGRADATION_MANAGER, DegradationManager
 from cortexd.actors.published import Published
-from cortexd.domain.errors import RequestRefused
 from cortexd.http.admin.operation import read_fields, read_query
 from cortexd.http.doors.door import DoorRequest
 from cortexd.policy.degradation import LEVELS, DegradationLevel, in_order
 from cortexd.policy.degradation_state import DegradationState, LevelChange
 from cortexd.wire.fields import INVALID_VALUE, MISSING, refuse
-from supervisor_tree import CallFailed, whereis
+from supervisor_tree import whereis
 
 AUTOMATIC: Final = "auto"
 _CHARACTERS_MAX: Final = 40
@@ -37,12 +36,7 @@ class DegradationAdmin:
         """Force a level, or let it follow the state of the node again."""
         read_query(request)
         level = _read_level(request)
-        try:
-            await whereis(DEGRADATION_MANAGER).call(DegradationManager.force, level)
-        except CallFailed as error:
-            raise RequestRefused(
-                "the keeper of this is being restarted; try again", code="busy", status=503
-            ) from error
+        await whereis(DEGRADATION_MANAGER).call(DegradationManager.force, level)
         return 200, self.document()
 
     def document(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from cortexd.http.admin.operation import read_fields, read_limit, read_query
 from cortexd.http.doors.door import DoorRequest
 from cortexd.policy.client_keys import HeldKey, KeyTable
 from cortexd.wire.fields import INVALID_VALUE, Fields, refuse
-from supervisor_tree import CallFailed, whereis
+from supervisor_tree import whereis
 
 NAME_CHARACTERS_MAX: Final = 200
 PER_MINUTE_MAX: Final = 10**9
@@ -69,8 +69,6 @@ class KeysAdmin:
             new = await whereis(CLIENT_KEYS).call_deferred(ClientKeys.create, wishes)
         except TooManyClientKeys as error:
             raise RequestRefused(str(error), code="too_many_keys", status=409) from error
-        except CallFailed as error:
-            raise _unattended() from error
         document = self._document(self.table.value.keys[new.key.id])
         hmac = new.key.digest.reveal()
         return 201, {**document, "hmac": hmac, "key": new.text.reveal()}
@@ -83,8 +81,6 @@ class KeysAdmin:
         except ClientKeyNotFound as error:
             message = "there is no such key; GET /admin/keys lists those there are"
             raise RequestRefused(message, code="not_found", status=404) from error
-        except CallFailed as error:
-            raise _unattended() from error
         return 200, self._document(held)
 
     def _document(self, held: HeldKey) -> dict[str, Any]:
@@ -104,12 +100,6 @@ class KeysAdmin:
             "tokens_per_minute": key.tokens_per_minute,
             "source": key.source.value,
         }
-
-
-def _unattended() -> RequestRefused:
-    return RequestRefused(
-        "the keeper of this is being restarted; try again", code="busy", status=503
-    )
 
 
 def _wishes(fields: Fields) -> KeyWishes:

@@ -26,7 +26,7 @@ from cortexd.policy.load_monitor import (
     LoadSample,
 )
 from cortexd.policy.load_summary import LoadSummary, summary
-from supervisor_tree import CallFailed, whereis
+from supervisor_tree import whereis
 
 WRITTEN_AT_ONCE: Final = 50
 """So many samples are made into documents before others have their turn."""
@@ -58,8 +58,6 @@ class LoadMonitorAdmin:
             run = await whereis(LOAD_MONITOR).call(LoadMonitor.start_run, interval_s, duration_s)
         except AlreadyRunning as error:
             raise RequestRefused(str(error), code="already_running", status=409) from None
-        except CallFailed as error:
-            raise _busy() from error
         return 200, _run(run)
 
     async def stop(self, request: DoorRequest) -> tuple[int, Any]:
@@ -69,8 +67,6 @@ class LoadMonitorAdmin:
             run = await whereis(LOAD_MONITOR).call(LoadMonitor.stop_run)
         except NeverStarted as error:
             raise RequestRefused(str(error), code="never_started", status=409) from None
-        except CallFailed as error:
-            raise _busy() from error
         return 200, _run(run)
 
 
@@ -82,12 +78,6 @@ def _read_wish(request: DoorRequest) -> tuple[float, float]:
     duration_s_max = SAMPLES_MAX * interval_s
     duration_s = fields.number("duration_seconds", low=interval_s, high=duration_s_max)
     return interval_s, duration_s_max if duration_s is None else duration_s
-
-
-def _busy() -> RequestRefused:
-    return RequestRefused(
-        "the keeper of this is being restarted; try again", code="busy", status=503
-    )
 
 
 def _run(run: LoadRun | None) -> dict[str, Any]:

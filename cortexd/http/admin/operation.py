@@ -11,13 +11,17 @@ from cortexd.http.doors.request_headers import check_json
 from cortexd.http.error_responses import send_error
 from cortexd.wire.fields import Fields
 from cortexd.wire.strict_json import parse_object
+from supervisor_tree import CallFailed
 
 Handler: TypeAlias = Callable[[DoorRequest], Awaitable[tuple[int, Any]]]
 """Does what is asked; gives the HTTP status and what the JSON says. Errors: any `CortexError`."""
 
 
 class Operation(Door):
-    """Answers with what the handler gives, or with its error in OpenAI's shape."""
+    """Answers with what the handler gives, or with its error in OpenAI's shape.
+
+    An actor that cannot be asked now is one that is being restarted, or has too much to do.
+    """
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
@@ -28,6 +32,9 @@ class Operation(Door):
             status, document = await self._handle(request)
         except CortexError as error:
             await send_error(respond, error)
+        except CallFailed:
+            message = "the keeper of this is being restarted; try again"
+            await send_error(respond, RequestRefused(message, code="busy", status=503))
         else:
             await answer_json(respond, status, document)
 

@@ -4,17 +4,16 @@ An answer is given when routing goes by what was done. What a worker says to a h
 answer: whoever may add a worker must not be able to read its network through it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import attrs
 import trio
 
 from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
-from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor
+from cortexd.actors.health_monitor import HEALTH_MONITOR, HealthMonitor, check_soon
 from cortexd.actors.published import Published
-from cortexd.actors.roster import RegisteredWorker, Roster
+from cortexd.actors.roster import Recruit, RegisteredWorker, Roster, UnfitWorker
 from cortexd.actors.worker_pool import HealthBoard, PoolMember, PoolView
 from cortexd.actors.worker_registry import (
     WORKER_REGISTRY,
@@ -32,7 +31,7 @@ from cortexd.http.doors.door import DoorRequest
 from cortexd.http.doors.request_headers import check_json
 from cortexd.wire.quotation import quoted
 from cortexd.wire.strict_json import parse_object
-from supervisor_tree import CallFailed, MailboxFull, whereis
+from supervisor_tree import CallFailed, whereis
 
 ROUTING_S_MAX: Final = 2.0
 """How long an answer waits for routing to take notice; that is a matter of microseconds."""
@@ -41,23 +40,10 @@ CHECK_S_MAX: Final = 30.0
 """How long a check is waited for, whatever its own limit is."""
 
 
-class WorkerInvalid(Exception):
-    """What was sent describes no worker that can be added. `problems`: a line each."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
-
-
-async def _share_nothing(_change: SharedWorker) -> None:
-    await trio.lowlevel.checkpoint()
-
-
 @attrs.frozen(kw_only=True)
 class WorkersAdmin:
     """What operators can do about workers.
 
-    `recruit` makes a worker of one `[[workers]]` table, or raises `WorkerInvalid`.
     `is_configured`: whether the configuration has a worker of that name, so that it is there again
     after a restart. `share`: have what was done be so on all nodes of the cluster, soon.
     """
@@ -65,9 +51,9 @@ class WorkersAdmin:
     roster: Roster
     board: HealthBoard
     view: Published[PoolView]
-    recruit: Callable[[Mapping[str, Any]], RegisteredWorker]
+    recruit: Recruit
     is_configured: Callable[[WorkerName], bool]
-    share: Callable[[SharedWorker], Awaitable[None]] = _share_nothing
+    share: Callable[[SharedWorker], Awaitable[None]]
 
     async def list(self, request: DoorRequest) -> tuple[int, Any]:
         """All workers, in the order of their registration."""
@@ -86,21 +72,19 @@ class WorkersAdmin:
         table = parse_object(request.body)
         try:
             worker = self.recruit(table)
-        except WorkerInvalid as invalid:
-            return 422, _invalid(invalid.problems)
+        except UnfitWorker as unfit:
+            return 422, _invalid(unfit.problems)
         try:
-            await _ask(whereis(WORKER_REGISTRY).call(WorkerRegistry.register, worker))
+            await whereis(WORKER_REGISTRY).call(WorkerRegistry.register, worker)
         except WorkerAlreadyRegistered as error:
             await worker.provider.aclose()
             raise RequestRefused(
                 f"{error}; remove it first, or choose another name", "name", "name_taken", 409
             ) from error
-        except RequestRefused:
+        except CallFailed:
             await worker.provider.aclose()
             raise
-        # Where the monitor has no room for it, its next round comes to the worker.
-        with suppress(MailboxFull):
-            whereis(HEALTH_MONITOR).cast(HealthMonitor.check, worker.name)
+        check_soon(worker.name)
         await self._routed()
         await self.share(SharedWorker(name=worker.name, table=table))
         return 201, self._document(worker)
@@ -177,15 +161,11 @@ class WorkersAdmin:
 
 
 async def _ask(answer: Awaitable[None]) -> None:
-    """Wait for an actor. Raises `RequestRefused` where it has no such worker, or is not there."""
+    """Wait for an actor. Raises `RequestRefused` where it has no such worker."""
     try:
         await answer
     except WorkerNotRegistered as error:
         raise RequestRefused(str(error), "name", "not_found", 404) from error
-    except CallFailed as error:
-        raise RequestRefused(
-            "the keeper of this is being restarted; try again", code="busy", status=503
-        ) from error
 
 
 def _not_found(name: str) -> RequestRefused:
