@@ -20,4 +20,4 @@ class CacheUse(Enum):
     @property
     def is_anothers(self) -> bool:
         """Whether the answer was given to another request before."""
-        return self in {CacheUse.HIT, CacheUse.STALE}
+        return self is CacheUse.HIT or self is CacheUse.STALE

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -15,12 +15,6 @@ _DECIMALS = 6
 
 _WORD_BEGINS = re.compile(r"(?<!^)(?=[A-Z])")
 
-# `attrs.asdict` finds them out anew for each event, and there is one for each request.
-_FIELDS: dict[type[Any], tuple[str, ...]] = {}
-
-_REWRITINGS: dict[type[Any], Callable[[Any], Any] | None] = {}
-
-
 def event_kind(kind: type[Event]) -> str:
     """What events of this class are called outside: `ExchangeEnded` is `exchange_ended`."""
     return _WORD_BEGINS.sub("_", kind.__name__).lower()
@@ -28,22 +22,40 @@ def event_kind(kind: type[Event]) -> str:
 
 def event_document(record: Any) -> dict[str, Any]:
     """The fields of an event, made of JSON types only."""
-    kind = type(record)
-    if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(field.name for field in attrs.fields(kind))
-    return {name: _plain(getattr(record, name)) for name in _FIELDS[kind]}
+    document = {}
+    for name in _FIELDS[type(record)]:
+        value = getattr(record, name)
+        rewrite = _REWRITINGS[type(value)]
+        document[name] = value if rewrite is None else rewrite(value)
+    return document
 
 
 def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind not in _REWRITINGS:
-        _REWRITINGS[kind] = _rewriting(kind)
-    rewrite = _REWRITINGS[kind]
+    rewrite = _REWRITINGS[type(value)]
     return value if rewrite is None else rewrite(value)
 
 
+class _Fields(dict[type[Any], tuple[str, ...]]):
+    """`attrs.asdict` finds them out anew for each event, and there is one for each request."""
+
+    def __missing__(self, kind: type[Any]) -> tuple[str, ...]:
+        names = self[kind] = tuple(field.name for field in attrs.fields(kind))
+        return names
+
+
+class _Rewritings(dict[type[Any], Callable[[Any], Any] | None]):
+    """How values of a kind are written, if not as they are."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], Any] | None:
+        rewrite = self[kind] = _rewriting(kind)
+        return rewrite
+
+
+_FIELDS: Final = _Fields()
+_REWRITINGS: Final = _Rewritings()
+
+
 def _rewriting(kind: type[Any]) -> Callable[[Any], Any] | None:
-    """How values of this kind are written, if not as they are."""
     if issubclass(kind, float):
         return lambda number: round(number, _DECIMALS)
     if issubclass(kind, Enum):

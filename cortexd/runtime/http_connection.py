@@ -79,7 +79,8 @@ class Connection:
         self._idle_s = patience.keep_alive_s
         self._phase = Phase.IDLE
         self._deadline = trio.current_time() + patience.header_s
-        self._waiting = trio.CancelScope()
+        # Around the reader's wait, as long as it waits.
+        self._waiting: trio.CancelScope | None = None
         self._is_ending = False
         self._has_more = False
         self._room = HEAD_BYTES
@@ -134,13 +135,16 @@ class Connection:
     async def _receive(self) -> bytes | None:
         """The next bytes, none at the end of input, `None` if interrupted or out of time."""
         is_full = self._phase is Phase.BUSY and self._protocol.buffered_bytes > PIPELINED_BYTES_MAX
-        with trio.CancelScope(deadline=self._deadline) as self._waiting:
-            if is_full:
-                await trio.sleep_forever()
-            try:
+        self._waiting = waiting = trio.CancelScope(deadline=self._deadline)
+        try:
+            with waiting:
+                if is_full:
+                    await trio.sleep_forever()
                 return await self._read_when_ready()
-            except (OSError, trio.ClosedResourceError):
-                return b""
+        except (OSError, trio.ClosedResourceError):
+            return b""
+        finally:
+            self._waiting = None
         return None
 
     async def _read_when_ready(self) -> bytes:
@@ -175,17 +179,24 @@ class Connection:
         elif isinstance(event, Updated) and self._protocol.buffered_bytes:
             self._has_more = True
             self._enter(Phase.HEAD, self._patience.header_s)
-            self._waiting.cancel()
+            self._interrupt()
         elif isinstance(event, Updated):
             self._enter(Phase.IDLE, self._idle_s)
 
     def _enter(self, phase: Phase, seconds: float) -> None:
         self._phase = phase
-        self._deadline = self._waiting.deadline = trio.current_time() + seconds
+        self._deadline = trio.current_time() + seconds
+        if self._waiting is not None:
+            self._waiting.deadline = self._deadline
 
     def _end(self) -> None:
         self._is_ending = True
-        self._waiting.cancel()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Have the reader see to what has changed."""
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def _write(self, data: bytes) -> None:
         if not data:

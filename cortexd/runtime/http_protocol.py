@@ -232,7 +232,7 @@ class Http11(H11Protocol):
         # What comes after the last request is no error either: its response is still to be sent.
         while (state := self.connection.their_state) not in _PAST_LAST_REQUEST:
             received = self.connection.trailing_data[0] if state is h11.IDLE else b""
-            if is_ambiguous(received):
+            if received and is_ambiguous(received):
                 await self.refuse(400)
                 return
             try:

@@ -1,16 +1,13 @@
 """One task for each request of a connection, and the way its body takes to it."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Final
 
 import trio
 from hypercorn.config import Config
 
 from cortexd.http.guard import AsgiApp
-
-# Named once: to subscript it anew costs as much as to open the channel.
-_open_channel: Final = trio.open_memory_channel[Any]
 
 _DISCONNECT: Final = {"type": "http.disconnect"}
 
@@ -30,48 +27,62 @@ class RequestTasks:
         self, app: AsgiApp, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
     ) -> Callable[[Any], Awaitable[None]]:
         """Start the application on a request; returns where its body events go."""
-        inlet, outlet = _open_channel(config.max_app_queue_size)
-        presence = trio.CancelScope()
-        self._nursery.start_soon(_run_app, app, scope, outlet, send, presence)
-
-        async def put(event: Any) -> None:
-            if event["type"] == "http.disconnect":
-                presence.cancel()
-                inlet.close()
-                return
-            # A body mostly fits, and is mostly there: then neither side need let others run first.
-            with suppress(trio.BrokenResourceError):
-                try:
-                    inlet.send_nowait(event)
-                except trio.WouldBlock:
-                    await inlet.send(event)
-
-        return put
+        way = _BodyWay(config.max_app_queue_size)
+        self._nursery.start_soon(_run_app, app, scope, way, send)
+        return way.put
 
     def spawn(self, func: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Part of Hypercorn's interface."""
         self._nursery.start_soon(func, *args)
 
 
-async def _run_app(
-    app: AsgiApp,
-    scope: Any,
-    outlet: trio.MemoryReceiveChannel[Any],
-    send: Callable[[Any], Awaitable[None]],
-    presence: trio.CancelScope,
-) -> None:
-    async def receive() -> Any:
-        try:
-            return outlet.receive_nowait()
-        except trio.WouldBlock:
-            pass
-        except trio.EndOfChannel:
-            return _DISCONNECT
-        try:
-            return await outlet.receive()
-        except trio.EndOfChannel:
-            return _DISCONNECT
+class _BodyWay:
+    """The way of body events to the application, with room for `events_max`.
 
-    with outlet, presence:
-        await app(scope, receive, send)
+    A channel of Trio's would do, but costs more than all that passes through it: a body is mostly
+    there as a whole, and then neither side has to wait. `presence` lasts as long as the client.
+    """
+
+    def __init__(self, events_max: int) -> None:
+        self._events_max = events_max
+        self._events: deque[Any] = deque()
+        self._is_closed = False
+        self._changes = trio.lowlevel.ParkingLot()
+        self.presence = trio.CancelScope()
+
+    async def put(self, event: Any) -> None:
+        """Pass on an event; waits while there is no room, and drops what nobody will read."""
+        if event["type"] == "http.disconnect":
+            self.presence.cancel()
+            self.close()
+            return
+        while len(self._events) >= self._events_max and not self._is_closed:
+            await self._changes.park()
+        if not self._is_closed:
+            self._events.append(event)
+            self._changes.unpark_all()
+
+    async def receive(self) -> Any:
+        """The next event, when it is there."""
+        while not self._events:
+            if self._is_closed:
+                return _DISCONNECT
+            await self._changes.park()
+        self._changes.unpark_all()
+        return self._events.popleft()
+
+    def close(self) -> None:
+        """Nothing more comes, or nobody reads any more."""
+        self._is_closed = True
+        self._changes.unpark_all()
+
+
+async def _run_app(
+    app: AsgiApp, scope: Any, way: _BodyWay, send: Callable[[Any], Awaitable[None]]
+) -> None:
+    try:
+        with way.presence:
+            await app(scope, way.receive, send)
+    finally:
+        way.close()
     await send(None)
