@@ -92,6 +92,14 @@ class SharedNodes:
         for node in self.nodes:
             node.wait(partial(node.knows, key_id, state=state))
 
+    def in_flight(self) -> int:
+        """How many requests are being answered, by all nodes together."""
+        return sum(node.loads()["node"][0] for node in self.nodes)
+
+    def late_calls(self) -> int:
+        """How often a node has not had the word of Redis on an answer in time."""
+        return sum(node.daemon.admin("/admin/cache")["l2_failed"] for node in self.nodes)
+
     def hold(self) -> None:
         """From now on, the upstream says nothing before it is released."""
         self.upstream.break_off(_wait_then_play)
