@@ -18,14 +18,12 @@ from cortexd.providers.transport.carrier import Carrier
 from tests.simulation.run import report
 from tests.simulation.simulate import simulate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 SEEDS = 200
 SEEDS_FOR_A_FLAW = 20
 
 
-# The coverage of the other tests here is the same: they play the same script.
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", range(SEEDS), ids=lambda seed: f"seed-{seed}")
 def test_invariants_hold(seed: int) -> None:
     """Nothing is lost, doubled, leaked or left behind, and in the end all is well again."""

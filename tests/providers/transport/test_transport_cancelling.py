@@ -18,7 +18,11 @@ from cortexd.domain.errors import WorkerFailed
 if TYPE_CHECKING:
     from tests.providers.transport.conftest import Peer, Rig, Wire
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 HELLO: Final = b"data: hello\n\n"
 AT_ONCE: Final = 60
