@@ -178,6 +178,8 @@ class RedisLink:
             username=url.username,
             password=None if url.password is None else url.password.reveal(),
             ssl=url.scheme == "rediss",
+            # Otherwise any certificate would do that some authority has given to anybody.
+            ssl_check_hostname=True,
             client_name=self._client_name,
             connect_timeout=CONNECT_S_MAX,
             max_connections=CONNECTIONS_MAX,
@@ -186,7 +188,13 @@ class RedisLink:
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> str:
+    """What the first of them says, with what the library says was the cause."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error)
+    said = [str(error)]
+    while (cause := error.__cause__) is not None:
+        error = cause
+        if str(error) and str(error) != said[-1]:
+            said.append(str(error))
+    return ": ".join(said)
