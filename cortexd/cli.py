@@ -5,17 +5,14 @@ import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from cortexd.command_line import config_option, loaded, log_format_option
+from cortexd.config.caveats import caveats
 from cortexd.config.load import load
 from cortexd.config.overview import overview
-from cortexd.config.problems import ConfigInvalid
 from cortexd.config.schema import Config
-
-EXIT_CONFIG = 78
-DEFAULT_FILE = Path("cortexd.toml")
 
 _EPILOG = """
 \b
@@ -41,55 +38,24 @@ Signals:
 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The configuration, in TOML. Left out: ./cortexd.toml, if there is one.",
-)
+@config_option("cortexd.toml")
 @click.option("--check", is_flag=True, help="Validate, print what would run, and exit.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["json", "text"]),
-    help="How to log to stderr. Left out: text on a terminal, else json.",
-)
+@log_format_option()
 @click.version_option(version("cortexd"), prog_name="cortexd")
-def main(config_file: Path | None, *, check: bool, log_format: str | None) -> None:
+def main(config_file: Path, *, check: bool, log_format: str) -> None:
     """Run one address in front of many language models.
 
     cortexd takes chats in the dialects of OpenAI, Anthropic and Ollama and has them answered by the
     best of its workers: model servers behind a URL, and a small model of its own for when none is
     left. It runs in the foreground, as systemd and containers expect.
     """
-    config_file = config_file or _default_file()
-    config = _load(config_file)
+    config = loaded(load, config_file)
+    for caveat in caveats(config):
+        click.echo(f"warning: {caveat}", err=True)
     if check:
         click.echo(overview(config))
         return
-    log_format = log_format or ("text" if sys.stderr.isatty() else "json")
     sys.exit(_run(config, config_file, log_format=log_format))
-
-
-def _default_file() -> Path:
-    if DEFAULT_FILE.exists():
-        return DEFAULT_FILE
-    raise click.UsageError("There is no ./cortexd.toml here; name the file with --config FILE.")
-
-
-def _load(config_file: Path) -> Config:
-    try:
-        return load(config_file, os.environ)
-    except ConfigInvalid as invalid:
-        _refuse(invalid)
-
-
-def _refuse(invalid: ConfigInvalid) -> NoReturn:
-    for problem in invalid.problems:
-        click.echo(str(problem), err=True)
-    count = len(invalid.problems)
-    click.echo(f"{count} problem{'s' if count > 1 else ''} in the configuration", err=True)
-    sys.exit(EXIT_CONFIG)
 
 
 def _run(config: Config, config_file: Path, *, log_format: str) -> int:

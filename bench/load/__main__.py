@@ -45,13 +45,19 @@ Exit codes:
 
 @attrs.frozen(kw_only=True)
 class Wish:
-    """What the command line asks for. `there`: an existing system, instead of `nodes` new ones."""
+    """What the command line asks for.
+
+    `there`: an existing system, instead of `nodes` new ones whose model gives this `answer`.
+    `sample_s`: how often those sample themselves. `finds_limit`: as many tests as it takes, the
+    first one with the users of the `plan`; else that one alone.
+    """
 
     plan: Plan
     there: Target | None
     nodes: int
     answer: Answer
     sample_s: float
+    finds_limit: bool
 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -147,22 +153,23 @@ def main(  # noqa: PLR0913  an argument for each option
         nodes=nodes,
         answer=Answer(first_token_s=first_token, words=words, word_s=pace),
         sample_s=sample,
+        finds_limit=find_limit,
     )
-    code = trio.run(_until_interrupted, wish, find_limit)
+    code = trio.run(_until_interrupted, wish)
     if code is None:
         click.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(code)
 
 
-async def _until_interrupted(wish: Wish, find_limit: bool) -> int | None:  # noqa: FBT001  a flag
+async def _until_interrupted(wish: Wish) -> int | None:
     """The exit code, or `None` at SIGINT or SIGTERM, when all that was started has been ended."""
     code = None
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_at, signals, nursery.cancel_scope)
             try:
-                code = await (_find_limit(wish) if find_limit else _test_once(wish))
+                code = await (_find_limit(wish) if wish.finds_limit else _test_once(wish))
             except NotRunning as exc:
                 click.echo(f"FAILED: {exc}", err=True)
                 code = EXIT_FAILED

@@ -95,7 +95,12 @@ class K6:
         if code not in {_EXIT_OK, _EXIT_THRESHOLD_CROSSED}:
             how = "did not end in time" if code is None else f"failed with {code}"
             raise NotRunning(f"k6 {how}; the end of its log:\n{self.started.end_of_log}")
-        return read_figures(self.summary.read_bytes())
+        try:
+            return read_figures(self.summary.read_bytes())
+        except FileNotFoundError as exc:
+            raise NotRunning(
+                f"k6 has written no summary; the end of its log:\n{self.started.end_of_log}"
+            ) from exc
 
 
 @asynccontextmanager

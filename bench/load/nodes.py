@@ -3,6 +3,7 @@
 import secrets
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -69,13 +70,16 @@ class Node:
         """Have it sample itself. Raises `NotRunning`."""
         await self._ask("POST", "/start", {"interval_seconds": interval_s})
 
-    async def monitor(self) -> Any:
-        """The document of its load monitor. Raises `NotRunning`."""
-        return await self._ask("GET")
+    async def latest_sample(self, interval_s: float) -> Any:
+        """What it has sampled last, with such an interval; `None` before. Raises `NotRunning`."""
+        # A node has the clock of this machine. All samples would be a load of their own.
+        since = time.time() - 2 * interval_s
+        samples = (await self._ask("GET", f"?since={since:.3f}"))["samples"]
+        return samples[-1] if samples else None
 
     async def stop_monitor(self) -> Any:
-        """The document with the summary. Raises `NotRunning`."""
-        return await self._ask("POST", "/stop", {})
+        """End that; gives the summary of it. Raises `NotRunning`."""
+        return (await self._ask("POST", "/stop", {}))["summary"]
 
     async def _is_ready(self) -> bool:
         try:
@@ -141,7 +145,7 @@ async def warm_up(target: Target) -> None:
             # Of somebody else's system, it is enough to know that it chats.
             for number in range(WARMING_CHATS * len(target.nodes) or 1):
                 nursery.start_soon(chat, number)
-    except* httpx.HTTPError as failures:
+    except* (httpx.HTTPError, httpx.InvalidURL) as failures:
         raise NotRunning(f"{target.url} does not chat: {failures.exceptions[0]}") from failures
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from bench.gateway.process import NotRunning
 from bench.load.cpu import CpuClocks, cores_used, read_clocks
 from bench.load.k6 import Figures, running_k6
 from bench.load.nodes import Node, Target
@@ -40,12 +41,15 @@ async def run_load_test(
         watch = _Watch(
             plan, {"k6": k6.started.pid, **{n.name: n.started.pid for n in target.nodes}}
         )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_tell_on, watch, target.nodes, tell)
-            nursery.start_soon(watch.run)
-            figures = await k6.figures(plan)
-            nursery.cancel_scope.cancel()
-    monitors = {node.name: (await node.stop_monitor())["summary"] for node in target.nodes}
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_tell_on, watch, target.nodes, sample_s, tell)
+                nursery.start_soon(watch.run)
+                figures = await k6.figures(plan)
+                nursery.cancel_scope.cancel()
+        except* NotRunning as failures:
+            raise failures.exceptions[0] from None
+    monitors = {node.name: await node.stop_monitor() for node in target.nodes}
     return LoadTest(plan=plan, figures=figures, cores=watch.cores_when_full(), monitors=monitors)
 
 
@@ -77,7 +81,9 @@ class _Watch:
         return cores_used(self._full[0], self._full[-1]) if self._full else {}
 
 
-async def _tell_on(watch: _Watch, nodes: Sequence[Node], tell: Callable[[str], object]) -> None:
+async def _tell_on(
+    watch: _Watch, nodes: Sequence[Node], sample_s: float, tell: Callable[[str], object]
+) -> None:
     plan, before = watch.plan, watch.latest
     while True:
         await trio.sleep(TELL_S)
@@ -85,9 +91,9 @@ async def _tell_on(watch: _Watch, nodes: Sequence[Node], tell: Callable[[str], o
         told = [f"{watch.elapsed_s:4.0f} s of {plan.total_s:.0f}"]
         told.append(f"{plan.users_at(watch.elapsed_s)} users")
         for node in nodes:
-            samples = (await node.monitor())["samples"]
-            if samples:
-                told.append(f"{node.name}: {_in_words(samples[-1])}")
+            sample = await node.latest_sample(sample_s)
+            if sample is not None:
+                told.append(f"{node.name}: {_in_words(sample)}")
         told.append("cores: " + ", ".join(f"{name} {used:.2f}" for name, used in cores.items()))
         tell(" | ".join(told))
 

@@ -30,10 +30,14 @@ from cortexd.fleet_ports import FleetLine
 from supervisor_tree import Actor, Exit, ExitKind, MailboxFull, Name, NoProc, whereis
 
 PROBE_S_MAX: Final = 2.0
+"""A model server that takes no connection within this time cannot be reached."""
 
 KEEP_S_MAX: Final = 2.0
+"""How long the disk is waited for."""
 
 ANSWER_LIFE_S: Final = 30.0
+"""How long a registration or an answer is good for."""
+
 FAREWELL_S_MAX: Final = 3.0
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -61,7 +65,8 @@ class AgentActor(Actor):
         self._disk = trio.CapacityLimiter(1)
 
     async def on_start(self) -> None:
-        """Begin to report."""
+        """Begin to report, once the next agent of this name will know that it comes later."""
+        await self._keep()
         self.every(self._parts.board.config.agent.status_seconds, AgentActor.report)
         self.continue_with(AgentActor.probe)
         if self._parts.line.standing.carries:
@@ -224,8 +229,7 @@ class AgentActor(Actor):
             port = parts.port or _PORTS[parts.scheme]
             stream = await trio.open_tcp_stream(parts.hostname or "", port)
             is_reachable = True
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(stream)
+            await trio.aclose_forcefully(stream)
         whereis(AGENT).cast(AgentActor.probed, name, is_reachable)
 
 

@@ -1,7 +1,7 @@
 """What an agent knows of itself, longer than the actor that minds it lives."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,11 +14,16 @@ from cortexd.policy.fleet_dedup import DedupWindow
 
 FILE_NAME: Final = "agent.json"
 
+INCARNATION_MAX: Final = 2**53 - 1
+"""A greater one was not kept by an agent, and nodes would not take what comes after it."""
+
 
 @attrs.define(eq=False)
 class AgentBoard:
-    """`incarnation`: greater than that of all agents of this name before it.
+    """What nodes are told, and what they have told.
 
+    `incarnation`: greater than that of all agents of this name before it, as far as they have kept
+    it here, or the clock has not gone back; nodes take what comes with a smaller one for old news.
     `done`: what has come of the commands that were carried out, so that none is twice.
     """
 
@@ -47,29 +52,30 @@ class AgentBoard:
         )
 
     def keep(self) -> None:
-        """Have the next incarnation know who is not to work. What cannot be kept is forgotten.
+        """Have the next incarnation know who is not to work, and that it comes after this one.
 
-        It waits for the disk, so it is for a thread; one at a time.
+        What cannot be kept is forgotten. This waits for the disk, so it is for a thread; one at a
+        time.
         """
-        resting = {
-            name: {"active": worker.active, "drained": worker.drained}
-            for name, worker in tuple(self.workers.items())
-            if not worker.active
-        }
+        # Of who is not to work, it is known whether they were drained.
+        workers = tuple(self.workers.values())
+        resting = {worker.name: worker.drained for worker in workers if not worker.active}
         path = self.config.agent.state_dir / FILE_NAME
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = path.with_suffix(".new")
-            new.write_text(json.dumps(resting), encoding="utf-8")
+            document = {"incarnation": self.incarnation, "resting": resting}
+            new.write_text(json.dumps(document), encoding="utf-8")
             new.replace(path)
 
 
 def new_board(config: AgentConfig, *, now: float) -> AgentBoard:
     """The board of an agent that begins now, in seconds since 1970."""
-    resting = _kept(config.agent.state_dir / FILE_NAME)
+    kept = _kept(config.agent.state_dir / FILE_NAME)
+    resting = _resting(kept.get("resting"))
     return AgentBoard(
         config=config,
-        incarnation=int(now * 1000),
+        incarnation=max(int(now * 1000), _incarnation(kept.get("incarnation")) + 1),
         workers={
             worker.name: WorkerReport(
                 name=worker.name,
@@ -81,18 +87,21 @@ def new_board(config: AgentConfig, *, now: float) -> AgentBoard:
     )
 
 
-def _kept(path: Path) -> Mapping[str, bool]:
-    """Who is not to work, and whether it was drained."""
+def _kept(path: Path) -> Mapping[str, object]:
+    """What the agent before this one has kept; nothing, where it makes no sense."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(document, dict):
-        return {}
-    return dict(_resting(document.items()))
+    return document if isinstance(document, dict) else {}
 
 
-def _resting(items: Iterable[tuple[str, object]]) -> Iterable[tuple[str, bool]]:
-    for name, kept in items:
-        if isinstance(kept, dict):
-            yield name, kept.get("drained") is True
+def _incarnation(kept: object) -> int:
+    return kept if type(kept) is int and 0 <= kept <= INCARNATION_MAX else 0
+
+
+def _resting(kept: object) -> Mapping[str, bool]:
+    """Who is not to work, and whether it was drained."""
+    if not isinstance(kept, dict):
+        return {}
+    return {name: drained for name, drained in kept.items() if isinstance(drained, bool)}

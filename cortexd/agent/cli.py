@@ -1,6 +1,5 @@
 """`cortex-agent`: check what an agent would offer, or run it."""
 
-import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +9,7 @@ import click
 
 from cortexd.agent.load import load
 from cortexd.agent.settings import AgentConfig
-from cortexd.config.problems import ConfigInvalid
-
-EXIT_CONFIG: Final = 78
-DEFAULT_FILE: Final = Path("agent.toml")
+from cortexd.command_line import config_option, loaded, log_format_option
 
 _EPILOG: Final = """
 \b
@@ -47,57 +43,25 @@ Signals:
 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The configuration, in TOML. Left out: ./agent.toml, if there is one.",
-)
+@config_option("agent.toml")
 @click.option("--check", is_flag=True, help="Validate, print what would be offered, and exit.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["json", "text"]),
-    help="How to log to stderr. Left out: text on a terminal, else json.",
-)
+@log_format_option()
 @click.version_option(version("cortexd"), prog_name="cortex-agent")
-def main(config_file: Path | None, *, check: bool, log_format: str | None) -> None:
+def main(config_file: Path, *, check: bool, log_format: str) -> None:
     """Bring the model servers of this host into a fleet of cortexd.
 
     The agent stands beside one or more model servers. Over RabbitMQ it tells all nodes of cortexd
     where these are and how they are, and takes them in and out of rotation as it is told. Chats do
     not go through it: the nodes talk to the servers themselves.
     """
-    config_file = config_file or _default_file()
-    config = _load(config_file)
+    config = loaded(load, config_file)
     if check:
         click.echo(_overview(config))
         return
     # Only here, so that --help and --check need not wait for everything that a running one imports.
     from cortexd.agent.main import run  # noqa: PLC0415
 
-    sys.exit(run(config, log_format=log_format or _usual_format()))
-
-
-def _usual_format() -> str:
-    return "text" if sys.stderr.isatty() else "json"
-
-
-def _default_file() -> Path:
-    if DEFAULT_FILE.exists():
-        return DEFAULT_FILE
-    raise click.UsageError("There is no ./agent.toml here; name the file with --config FILE.")
-
-
-def _load(config_file: Path) -> AgentConfig:
-    try:
-        return load(config_file, os.environ)
-    except ConfigInvalid as invalid:
-        for problem in invalid.problems:
-            click.echo(str(problem), err=True)
-        count = len(invalid.problems)
-        click.echo(f"{count} problem{'s' if count > 1 else ''} in the configuration", err=True)
-        sys.exit(EXIT_CONFIG)
+    sys.exit(run(config, log_format=log_format))
 
 
 def _overview(config: AgentConfig) -> str:
@@ -115,7 +79,3 @@ def _overview(config: AgentConfig) -> str:
         ),
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()

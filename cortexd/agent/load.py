@@ -17,13 +17,19 @@ from cortexd.config.problems import ConfigInvalid
 from cortexd.config.secrets import SecretSource
 from cortexd.config.sections import Complaint, Draft, read_section, taken_names, unknown_keys
 from cortexd.config.values import strict_converter, structure
-from cortexd.domain.fleet import NAME_FORM, WORKERS_MAX
+from cortexd.domain.fleet import NAME_FORM, WORKERS_MAX, FleetWorker
 from cortexd.domain.worker import WorkerType
+from cortexd.fleet.envelope import BODY_BYTES_MAX
 
 _NAME: Final = re.compile(NAME_FORM)
-_NAME_RULE: Final = "must be 1 to 32 letters, digits, dashes or underscores"
+_NAME_RULE: Final = (
+    "must be 1 to 32 letters, digits, dashes or underscores, the first a letter or digit"
+)
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME_CHARACTERS_MAX: Final = 32
+
+OFFERS_BYTES_MAX: Final = BODY_BYTES_MAX - 32 * 1024
+"""So much may all offers take in the one message that tells of them; the rest of it is reports."""
 
 _SERVERLESS: Final = frozenset({WorkerType.EMBEDDED, WorkerType.SCRIPTED})
 
@@ -36,10 +42,12 @@ def load(path: Path, environ: Mapping[str, str]) -> AgentConfig:
     agent, workers = reader.agent(), reader.workers()
     if reader.complaints:
         raise ConfigInvalid([document.problem(where, text) for where, text in reader.complaints])
-    return AgentConfig(
-        agent=AgentSettings(**agent.values),
-        workers=tuple(OfferSettings(**worker.values) for worker in workers),
-    )
+    offers = tuple(OfferSettings(**worker.values) for worker in workers)
+    size = sum(len(msgspec.json.encode(each.offer())) for each in offers)
+    if size > OFFERS_BYTES_MAX:
+        text = f"take {size} bytes as nodes are told of them, more than {OFFERS_BYTES_MAX}"
+        raise ConfigInvalid([document.problem(("workers",), f"{text}: name fewer models")])
+    return AgentConfig(agent=AgentSettings(**agent.values), workers=offers)
 
 
 class _Reader:
@@ -103,12 +111,10 @@ def _unfit(draft: Draft) -> Iterator[Complaint]:
     yield from before
     if before:
         return
+    offer = OfferSettings(**draft.values).offer()
     try:
         # Nodes have limits of their own for what comes over the broker.
-        msgspec.convert(
-            msgspec.to_builtins(OfferSettings(**draft.values).offer()),
-            type(OfferSettings(**draft.values).offer()),
-        )
+        msgspec.convert(msgspec.to_builtins(offer), FleetWorker)
     except msgspec.ValidationError as error:
         yield draft.path, str(error)
 

@@ -1,6 +1,5 @@
 """From a checked agent.toml to an exit code: the life of an agent's process."""
 
-import logging
 import os
 import random
 import secrets
@@ -21,6 +20,7 @@ from cortexd.fleet.link import Line, LineParts
 from cortexd.fleet.topology import agent_topology
 from cortexd.observability.live_secrets import LiveSecrets
 from cortexd.observability.logs import LogFormat, configure_logs
+from cortexd.runtime.ending import EXIT_OK, EXIT_TREE_GAVE_UP, end_by_force, heeded_signals
 from cortexd.runtime.service_manager import ServiceManager, beat, service_manager
 from cortexd.runtime.supervision_log import log_supervision, log_tree
 from supervisor_tree import (
@@ -34,18 +34,14 @@ from supervisor_tree import (
     task,
 )
 
-EXIT_OK: Final = 0
-EXIT_TREE_GAVE_UP: Final = 1
-
 PULSE_S: Final = 1.0
 """How often the broker is asked whether it is there."""
-
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 STUCK_S: Final = 20.0
 """How long the end of the agent may take."""
 
 LINE_STOP_S_MAX: Final = 8.0
+"""How long the line may take to go down, after the farewell; `CLOSE_S_MAX` of it is the closing."""
 
 # It has nothing else to do than to try.
 _BACKOFF: Final = Backoff(initial=0.01, factor=2.0, maximum=0.5, jitter=0.2, reset_after=10.0)
@@ -107,9 +103,7 @@ def _rejected(queue: str, reason: str) -> None:
 
 async def _run_agent(config: AgentConfig, manager: ServiceManager) -> int:
     code = EXIT_OK
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGUSR1) as signals:
+    with heeded_signals() as signals:
         async with trio.open_nursery() as nursery:
             try:
                 async with open_tree(agent_tree(config, manager)) as tree:
@@ -141,6 +135,4 @@ async def _insist(signals: AsyncIterator[int]) -> None:
         async for number in signals:
             if number != signal.SIGUSR1:
                 break
-    log.critical("ending without waiting any longer", exit_code=EXIT_TREE_GAVE_UP)
-    logging.shutdown()
-    os._exit(EXIT_TREE_GAVE_UP)
+    end_by_force("ending without waiting any longer")

@@ -139,7 +139,7 @@ def write_note(note: LedgerNote, now: float) -> bytes:
 
 
 def read_note(data: bytes, *, written_at: float) -> LedgerNote:
-    """The note that was written at `written_at`, see `read_ledger`."""
+    """The note that was written at `written_at`, see `read_ledger`. Errors: as there."""
     found = _read(_notes, _bounded(data, NOTE_BYTES_MAX))
     if isinstance(found, _Acknowledged):
         return Acknowledged(alert_id=found.alert_id)
@@ -160,7 +160,7 @@ def _bounded(data: bytes, bytes_max: int) -> bytes:
 def _read(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DocumentRejected(str(error)) from None
 
 

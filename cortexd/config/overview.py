@@ -9,7 +9,7 @@ _HEADINGS = ("name", "type", "priority", "slots", "queue", "keys", "models", "ba
 
 
 def overview(config: Config) -> str:
-    """A few lines of plain text: listeners, state, strategy, then the workers as a table."""
+    """A few lines of plain text: listeners, state, links, strategy, then the workers as a table."""
     return "\n".join(_lines(config))
 
 
@@ -20,6 +20,10 @@ def _lines(config: Config) -> Iterator[str]:
     yield f"data      {', '.join(config.data.bind)}{keys}"
     yield f"admin     {', '.join(config.admin.bind)}  token {token}"
     yield f"state     {config.node.state_dir.absolute()}"
+    if config.cluster.redis_url is not None:
+        yield f"cluster   {config.cluster.name}  over {config.cluster.redis_url}"
+    if config.fleet.amqp_url is not None:
+        yield f"fleet     over {config.fleet.amqp_url}"
     yield f"strategy  {config.pool.strategy.value}"
     for alias, targets in config.routing.aliases.items():
         yield f"alias     {alias} = {', '.join(targets)}"

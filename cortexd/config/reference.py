@@ -48,8 +48,9 @@ exits with 78; if nothing is wrong it prints what would run.
 _TAIL = """\
 ## Secrets
 
-`admin.token`, `data.key_pepper`, each entry of `workers.api_keys`, and the `url` and `password` of
-a channel say where the credential is:
+`admin.token`, `data.key_pepper`, `fleet.signing_key`, each entry of `workers.api_keys`, and the
+`url` and `password` of a channel say where the credential is; so do `cluster.redis_url` and
+`fleet.amqp_url`, where there is a password in them:
 
 | reference | the credential is |
 |---|---|

@@ -10,11 +10,13 @@ import attrs
 import click
 import httpx
 from rich.console import Console
+from rich.text import Text
 
 _ANSWER_SECONDS_MAX: Final = 10.0
 
-_LONG_ANSWER_SECONDS_MAX: Final = 120.0
-"""For what asks a model: a check, or the retry of a dead letter."""
+_LONG_ANSWER_SECONDS_MAX: Final = 320.0
+"""For what asks somebody else: a model for a check or the retry of a dead letter, or an agent, for
+which a node waits five minutes at most. The node is to be the one who says that it was in vain."""
 
 _OK: Final = range(200, 300)
 
@@ -38,10 +40,15 @@ class AdminApi:
         """What comes of a command that is done at once."""
         return self._ask("POST", path, document={} if document is None else document)
 
-    def post_and_wait(self, path: str, what: str) -> Any:
+    def post_and_wait(self, path: str, what: str, document: object = None) -> Any:
         """What comes of a command that takes its time; people see meanwhile `what` it is about."""
-        with Console(stderr=True).status(what):
-            return self._ask("POST", path, document={}, seconds_max=_LONG_ANSWER_SECONDS_MAX)
+        with Console(stderr=True).status(Text(what)):
+            return self._ask(
+                "POST",
+                path,
+                document={} if document is None else document,
+                seconds_max=_LONG_ANSWER_SECONDS_MAX,
+            )
 
     def put(self, path: str, document: object) -> Any:
         """What has become of what was put."""

@@ -22,7 +22,7 @@ _WORKERS: Final = ("worker", "type", "owner", "where", "active", "states", "brea
 @click.pass_obj
 def cluster(api: AdminApi, *, kind: str | None) -> None:
     """Who is there, who leads, and which node sees to which worker."""
-    document = api.get("/admin/cluster" + (f"?type={kind}" if kind else ""))
+    document = api.get("/admin/cluster", type=kind)
     nodes = table(_NODES, [_node(each, document) for each in document.get("nodes", ())])
     workers = table(_WORKERS, [_worker(each) for each in document.get("workers", ())])
     unshared = [

@@ -1,15 +1,15 @@
 """`cortexctl fleet …`: the agents beside remote model servers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from cortexd.ctl.admin_api import AdminApi
-from cortexd.ctl.showing import part, show, state, table
+from cortexd.ctl.showing import items, part, show, state, table
 
-_HEADINGS = ("agent", "state", "version", "load", "last status", "answers in ms", "workers")
-_ACTIVITY = ("at", "agent", "worker", "what", "activity")
+_HEADINGS: Final = ("agent", "state", "version", "load", "last status", "answers in ms", "workers")
+_ACTIVITY: Final = ("at", "agent", "worker", "what", "activity")
 
 
 @click.group(invoke_without_command=True)
@@ -34,7 +34,7 @@ def list_agents(api: AdminApi) -> None:
 def activity(api: AdminApi, *, agent: str | None, limit: int | None) -> None:
     """What has become of them, newest first."""
     document = api.get("/admin/fleet/activity", agent=agent, limit=limit)
-    rows = [[each.get(heading) for heading in _ACTIVITY] for each in document["items"]]
+    rows = [[each.get(heading) for heading in _ACTIVITY] for each in items(document)]
     show(api, document, table(_ACTIVITY, rows))
 
 
@@ -46,7 +46,7 @@ def _list(api: AdminApi) -> None:
     broker = part(document, "broker")
     word = "blocked" if broker.get("blocked") else "up" if broker.get("up") else "down"
     failure = f" ({broker['failure']})" if broker.get("failure") else ""
-    rows = [_row(each) for each in document["agents"]]
+    rows = [_row(each) for each in document.get("agents", ())]
     show(api, document, f"broker {word}{failure}", table(_HEADINGS, rows))
 
 
@@ -66,14 +66,15 @@ def _row(agent: Mapping[str, Any]) -> list[object]:
     ]
 
 
-def _told(verb: str, about: str) -> click.Command:
+def _order(verb: str, about: str) -> click.Command:
     @click.command(verb, help=about)
     @click.argument("agent")
     @click.option("--worker", help="Only this one of its workers.")
     @click.pass_obj
     def command(api: AdminApi, *, agent: str, worker: str | None) -> None:
         wish = {} if worker is None else {"worker": worker}
-        document = api.post(f"/admin/fleet/agents/{agent}/{verb}", wish)
+        path = f"/admin/fleet/agents/{agent}/{verb}"
+        document = api.post_and_wait(path, f"waiting for {agent} to {verb}", wish)
         took_ms = document.get("response_ms")
         show(api, document, f"{agent} has answered to {verb} after {took_ms} ms")
 
@@ -86,4 +87,4 @@ for _verb, _about in (
     ("drain", "Take its workers out of all nodes, once they are done."),
     ("ping", "See how soon it answers."),
 ):
-    fleet.add_command(_told(_verb, _about))
+    fleet.add_command(_order(_verb, _about))

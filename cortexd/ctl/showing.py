@@ -35,9 +35,16 @@ def show(api: AdminApi, document: object, *shown: RenderableType) -> None:
 
 
 def console() -> Console:
-    """Where people read, or what searches for them: there, nothing is cut or wrapped."""
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=_WIDTH_UNLIMITED)
+    """Where people read, or what searches for them: there, nothing is cut or wrapped.
+
+    What a node says is shown as it is: it may well have brackets and colons of its own.
+    """
+    plain = _console()
+    return plain if plain.is_terminal else _console(width=_WIDTH_UNLIMITED)
+
+
+def _console(width: int | None = None) -> Console:
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -28,7 +28,7 @@ _Name = Annotated[str, Meta(pattern=rf"^{NAME_FORM}\Z")]
 _Text = Annotated[str, Meta(max_length=256)]
 _Url = Annotated[str, Meta(min_length=1, max_length=2048)]
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
-_Size = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+_Moment = Annotated[float, Meta(ge=0, le=1e12)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -89,9 +89,9 @@ class AgentReport(Struct, frozen=True, kw_only=True):
     incarnation: _Count
     sequence: _Count
     status_seconds: _Seconds
-    at: float
+    at: _Moment
     load: Annotated[float, Meta(ge=0, le=1_000_000)]
-    activity: _Size
+    activity: _Count
     workers: Annotated[tuple[WorkerReport, ...], Meta(max_length=WORKERS_MAX)]
 
 

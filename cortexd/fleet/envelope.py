@@ -21,7 +21,7 @@ CONTENT_TYPE: Final = "application/json"
 EVERYBODY: Final = "*"
 
 BODY_BYTES_MAX: Final = 256 * 1024
-"""An agent with all the workers and models that it may have takes less."""
+"""An agent whose offers would take more does not start; see `cortexd/agent/load.py`."""
 
 LIFE_S_MAX: Final = 600.0
 """No message is good for longer, whatever it says."""

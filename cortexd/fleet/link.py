@@ -53,6 +53,9 @@ HOPELESS_S: Final = (1.5, 3.0)
 
 WATCH_S: Final = 0.1
 
+CLOSE_S_MAX: Final = 5.0
+"""How long an end may take. A session sees to it itself, and is sooner done; see there."""
+
 Take: TypeAlias = Callable[[Received], Awaitable[None]]
 """Does what a message wants; raises if it could not be done now."""
 
@@ -63,11 +66,11 @@ log = structlog.get_logger("cortexd")
 class LineParts:
     """What a line is made of.
 
-    `name`: who we are to those who send us something. `take`: see there. `on_change`: called when
+    `name`: who we are to those who send us something. `take`: see `Take`. `on_change`: called when
     the line has come up or gone down, is blocked or no longer. `on_reject`: called with the queue
-    and the reason when something came that cannot be used. Neither of them waits.
-    `pulse_s`: how often the broker is asked whether it is there, and whether it takes anything.
+    and the reason when something came that cannot be used. Neither of these two waits.
     `is_untaken`: which of the errors of `take` mean that it may be tried again.
+    `pulse_s`: how often the broker is asked whether it is there, and whether it takes anything.
     """
 
     url: ServerUrl
@@ -172,7 +175,7 @@ class Line:
             session.fail(failure)
         finally:
             self._fell(session.failure or LineFailed("the line is not being kept up"))
-            with trio.CancelScope(shield=True):
+            with trio.move_on_after(CLOSE_S_MAX, shield=True):
                 await _asyncio(session.close)
         return session.failure or LineFailed("closed"), was_up
 

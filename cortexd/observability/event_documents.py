@@ -15,6 +15,7 @@ _DECIMALS = 6
 
 _WORD_BEGINS = re.compile(r"(?<!^)(?=[A-Z])")
 
+
 def event_kind(kind: type[Event]) -> str:
     """What events of this class are called outside: `ExchangeEnded` is `exchange_ended`."""
     return _WORD_BEGINS.sub("_", kind.__name__).lower()

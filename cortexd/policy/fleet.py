@@ -31,7 +31,6 @@ NOTICED_S_MAX: Final = 0.75
 RESUME_S: Final = 10.0
 """How long agents have to come back once a line carries again that did not."""
 
-
 LEFT_S: Final = 3600.0
 """How long an agent that has left is still shown."""
 

@@ -1,9 +1,10 @@
 """How an agent does as told: how many commands, and how long it takes to answer them."""
 
-import math
 from typing import Final
 
 import attrs
+
+from cortexd.policy.quantiles import quantile
 
 RECENT_MAX: Final = 100
 """Of so many answers the times are kept."""
@@ -29,5 +30,4 @@ class CommandStatistics:
         """The time that this share of the recent answers did not exceed; `None` without any."""
         if not self.recent_ms:
             return None
-        ranked = sorted(self.recent_ms)
-        return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
+        return quantile(sorted(self.recent_ms), share)

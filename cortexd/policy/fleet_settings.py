@@ -13,7 +13,8 @@ class FleetSettings:
 
     `amqp_url` `None`: the node has no fleet. `signing_key` is the same for all nodes and agents of
     a fleet. `command_seconds`: how long a command may take, and how long it is good for.
-    `demonstration`: agents are activated and deactivated in turns, every `demonstration_seconds`.
+    `history_seconds`: how far back the history of agents and workers goes. `demonstration`: agents
+    are activated and deactivated in turns, every `demonstration_seconds`.
     """
 
     amqp_url: ServerUrl | None = None

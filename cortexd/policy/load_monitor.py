@@ -4,7 +4,8 @@ Rules of this file: a run is a value that knows its latest reading, so that whoe
 loses nothing; it never has more than `SAMPLES_MAX` samples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import dropwhile
 from typing import Final
 
 import attrs
@@ -97,6 +98,13 @@ class LoadRun:
     def is_running(self) -> bool:
         """Whether more samples are to come."""
         return self.stopped_at is None
+
+    def samples_since(self, at: float) -> Iterator[LoadSample]:
+        """Those from the first one on that was taken then or later, in seconds since the epoch.
+
+        None that comes after it is left out, also where the clock has gone back since.
+        """
+        return dropwhile(lambda sample: sample.node.at < at, self.samples)
 
     def next_in_s(self, now: float) -> float:
         """How long to wait for the next reading."""

@@ -1,6 +1,5 @@
 """What a run of the load monitor comes to."""
 
-import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -16,6 +15,7 @@ from cortexd.policy.load_monitor import (
     share,
     turned_away_rate,
 )
+from cortexd.policy.quantiles import quantile
 
 _S_PER_MINUTE: Final = 60.0
 _DECIMALS: Final = 3
@@ -106,15 +106,10 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(
         min=ordered[0],
         mean=round(statistics.fmean(ordered), _DECIMALS),
-        p50=_quantile(ordered, 0.5),
-        p95=_quantile(ordered, 0.95),
+        p50=quantile(ordered, 0.5),
+        p95=quantile(ordered, 0.95),
         max=ordered[-1],
     )
-
-
-def _quantile(ordered: Sequence[float], q: float) -> float:
-    """A value that there was: so many did not exceed it."""
-    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]
 
 
 def _memory_slope(samples: Sequence[LoadSample]) -> float | None:

@@ -2,7 +2,6 @@
 
 import errno
 import faulthandler
-import logging
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from cortexd.observability.logs import LogFormat, configure_logs
 from cortexd.runtime.announcement import announcement, wait_for_verdicts
 from cortexd.runtime.application import Application, build_application
 from cortexd.runtime.doors import doors_on
+from cortexd.runtime.ending import EXIT_OK, EXIT_TREE_GAVE_UP, end_by_force, heeded_signals
 from cortexd.runtime.garbage import settle
 from cortexd.runtime.listening import Listening, listen
 from cortexd.runtime.private_memory import keep_memory_private
@@ -27,11 +27,6 @@ from cortexd.runtime.supervision_feed import feeding
 from cortexd.runtime.supervision_log import log_supervision, log_tree
 from cortexd.runtime.surroundings import Surroundings
 from supervisor_tree import SupervisionError, open_tree
-
-EXIT_OK = 0
-EXIT_TREE_GAVE_UP = 1
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 STUCK_S = 12.0
 """How long a child that does not stop is waited for, beyond the drain or a second signal.
@@ -87,11 +82,7 @@ def _known_by(known: LiveSecrets, read_config: Callable[[], Config]) -> Callable
 async def _run_node(config: Config, listening: Listening, around: Surroundings) -> int:
     app = build_application(config, around)
     code = EXIT_OK
-    # Taken before the tree starts and until it has stopped, so that none is lost; what comes while
-    # the process is ending must not turn a clean stop into a death by signal.
-    for number in (*STOP_SIGNALS, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP, signal.SIGUSR1) as signals:
+    with heeded_signals(signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_obey, signals, app)
             nursery.start_soon(_insist, app)
@@ -158,9 +149,7 @@ async def _insist(app: Application) -> None:
     with trio.move_on_after(node.predrain_seconds + node.drain_seconds + STUCK_S):
         await app.drain.hurried.wait()
         await trio.sleep(STUCK_S)
-    log.critical("a child does not stop; ending without it", exit_code=EXIT_TREE_GAVE_UP)
-    logging.shutdown()
-    os._exit(EXIT_TREE_GAVE_UP)
+    end_by_force("a child does not stop; ending without it")
 
 
 async def _announce(app: Application, listening: Listening) -> None:

@@ -190,6 +190,32 @@ async def test_operators_see_one_that_was_never_started(rig: Rig) -> None:
         assert (refused.value.status, refused.value.code) == (409, "never_started")
 
 
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [("0", 4), ("1000005", 4), ("1000005.001", 3), ("1000020", 1), ("1000021", 0)],
+)
+async def test_operators_are_shown_what_they_have_not_seen(
+    rig: Rig, since: str, expected: int
+) -> None:
+    """From that moment on; a whole run is long."""
+    admin = LoadMonitorAdmin(board=rig.board)
+    async with running(rig.tree()):
+        await admin.start(REQUEST)
+        await trio.sleep(21)
+    _, everything = await admin.show(REQUEST)
+    _, document = await admin.show(attrs.evolve(REQUEST, query=f"since={since}"))
+    assert document == {**everything, "samples": everything["samples"][4 - expected :]}
+
+
+async def test_a_moment_that_is_none_is_refused(rig: Rig) -> None:
+    """As everywhere."""
+    admin = LoadMonitorAdmin(board=rig.board)
+    for since in ("", "-1", "now", "nan", "1e3"):
+        with pytest.raises(RequestRefused) as refused:
+            await admin.show(attrs.evolve(REQUEST, query=f"since={since}"))
+        assert (refused.value.status, refused.value.param) == (400, "since")
+
+
 async def test_operators_see_a_run_while_the_monitor_is_away(rig: Rig) -> None:
     """What was sampled stays; what needs the monitor is to be asked again."""
     admin = LoadMonitorAdmin(board=rig.board)

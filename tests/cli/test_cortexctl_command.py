@@ -2,18 +2,14 @@
 
 import json
 import socket
-import socketserver
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import attrs
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from cortexd.ctl import main
+from tests.cli.admin_node import FakeNode
 
 Invoke: TypeAlias = Callable[..., Result]
 
@@ -71,72 +67,12 @@ _TREE = _node(
 )
 
 
-@attrs.define
-class FakeNode:
-    """What the server answers, and what it was asked."""
-
-    url: str = ""
-    token: str = "right"
-    answers: dict[str, tuple[int, bytes]] = attrs.Factory(
-        lambda: {
-            "/admin/dashboard": (200, json.dumps(_DASHBOARD).encode()),
-            "/admin/tree": (200, json.dumps(_TREE).encode()),
-        }
-    )
-    asked: list[str] = attrs.Factory(list)
-
-
-class _UnixServer(HTTPServer):
-    address_family = socket.AF_UNIX
-
-    def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)
-
-
-def _handler(node: FakeNode) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            node.asked.append(self.path)
-            status, body = node.answers.get(self.path, (404, b"{}"))
-            if self.headers["authorization"] != f"Bearer {node.token}":
-                status, body = 401, b"{}"
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FakeNode]:
-    """A node's admin listener, on either kind of address."""
-    fake = FakeNode()
-    if request.param == "tcp":
-        server = HTTPServer(("127.0.0.1", 0), _handler(fake))
-        fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    else:
-        path = str(tmp_path / "admin.sock")
-        server = _UnixServer(path, _handler(fake))  # type: ignore[arg-type]  # typed for TCP alone
-        fake.url = f"unix:{path}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield fake
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.fixture
-def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Run the command where a node has left its admin token."""
-    monkeypatch.chdir(tmp_path)
-    Path("state").mkdir()
-    Path("state/admin-token").write_text("right\n", encoding="ascii")
-    return lambda *arguments, **variables: CliRunner().invoke(main, arguments, env=variables)
+def node(node: FakeNode) -> FakeNode:
+    """One with two workers, and a tree."""
+    node.say("/admin/dashboard", _DASHBOARD)
+    node.say("/admin/tree", _TREE)
+    return node
 
 
 def test_status(invoke: Invoke, node: FakeNode) -> None:
@@ -178,7 +114,8 @@ def test_keys_are_listed_to_the_last_page(invoke: Invoke, node: FakeNode) -> Non
         "/admin/keys": {"items": [{"id": "a"}, {"id": "b"}], "total": 3, "next_cursor": "b"},
         "/admin/keys?cursor=b": {"items": [{"id": "c"}], "total": 3, "next_cursor": None},
     }
-    node.answers |= {path: (200, json.dumps(page).encode()) for path, page in pages.items()}
+    for path, page in pages.items():
+        node.say(path, page)
     whole = {"items": [{"id": each} for each in "abc"], "total": 3, "next_cursor": None}
     assert json.loads(invoke("--url", node.url, "--json", "keys", "list").stdout) == whole
     rows = invoke("--url", node.url, "keys", "list").stdout.splitlines()[1:]

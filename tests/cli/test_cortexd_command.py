@@ -139,6 +139,20 @@ def test_check_does_not_start_anything(invoke: Invoke, started: list[tuple[Confi
     assert started == []
 
 
+@pytest.mark.parametrize(("arguments", "exit_code"), [(["--check"], 0), ([], 75)])
+def test_what_may_surprise_is_said(
+    invoke: Invoke, started: list[tuple[Config, str]], arguments: list[str], exit_code: int
+) -> None:
+    """On stderr, when the file is checked and when the node starts; it starts all the same."""
+    key = f'[[keys]]\nid = "abcd1234"\nhmac = "{"0a" * 32}"\n'
+    cluster = '[cluster]\nredis_url = "redis://127.0.0.1"\n'
+    Path("cortexd.toml").write_text(key + cluster, encoding="utf-8")
+    result = invoke(*arguments)
+    assert (result.exit_code, len(started)) == (exit_code, exit_code == 75)
+    assert result.stderr.startswith("warning: data.key_pepper is not set")
+    assert "warning" not in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "log_format"), [((), "json"), (("--log-format", "text"), "text")]
 )

@@ -15,7 +15,7 @@ def node_document(name: str, token: int, **more: Any) -> dict[str, Any]:
         "name": name,
         "address": "10.0.0.7:4000",
         "version": "1.2.3",
-        "joined_at": "2026-11-21T09:30:00.000+00:00",
+        "joined_at": "2025-11-21T09:30:00.000+00:00",
         "token": token,
         "is_self": False,
         "is_leader": False,

@@ -23,8 +23,8 @@ def agent_document(name: str, *workers: dict[str, Any], **more: Any) -> dict[str
         "name": name,
         "version": "1.2.3",
         "state": "available",
-        "registered_at": "2026-11-21T09:30:00.000+00:00",
-        "last_status_at": "2026-11-21T09:31:00.000+00:00",
+        "registered_at": "2025-11-21T09:30:00.000+00:00",
+        "last_status_at": "2025-11-21T09:31:00.000+00:00",
         "status_period_seconds": 5.0,
         "activity": 14,
         "load": 0.425,
@@ -52,7 +52,7 @@ def fleet_document(*agents: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def activity_document(*items: tuple[str, str | None, str, int]) -> dict[str, Any]:
     """What has been written down."""
-    at = "2026-11-21T09:31:00.000+00:00"
+    at = "2025-11-21T09:31:00.000+00:00"
     listed = [
         {"at": at, "agent": agent, "worker": worker, "what": what, "activity": activity}
         for agent, worker, what, activity in items

@@ -1,5 +1,6 @@
 """Getting in and out, from page to page, and what the overview shows while things happen."""
 
+import json
 import os
 import re
 import signal
@@ -144,6 +145,33 @@ def test_tells_what_happens(visit: Visit, order: Order) -> None:
     expect(happenings).to_contain_text("worker deactivated late")
     order("POST", "/admin/workers/late/activate")
     expect(happenings.locator("li").first).to_contain_text("worker activated late")
+
+
+def test_tells_what_is_wrong_with_a_fleet(visit: Visit) -> None:
+    """Why a worker was refused, and that an agent has not answered, or could not."""
+    unanswered = {"agent": "attic", "worker": None, "response_s": None, "problem": None}
+    failed = {"agent": "attic", "worker": "left", "response_s": 0.1, "problem": "no such worker"}
+    happened: list[tuple[str, dict[str, Any]]] = [
+        ("fleet_worker_refused", {"worker": "attic.left", "problems": ["name: is taken", "url"]}),
+        ("fleet_command_done", unanswered),
+        ("fleet_command_done", failed),
+    ]
+    # The browser comes back for more only when the test is long over.
+    stream = "retry: 1000000\n\n" + "".join(
+        f"event: {kind}\ndata: {json.dumps({'at': '2025-11-21T09:30:00+00:00', **told})}\n\n"
+        for kind, told in happened
+    )
+    visitor = visit()
+    visitor.page.route(
+        "**/admin/events",
+        lambda route: route.fulfill(content_type="text/event-stream", body=stream),
+    )
+    visitor.have_session()
+    visitor.open("overview")
+    about = visitor.page.locator('#happenings [data-field="about"]')
+    expect(about).to_have_text(
+        ["attic · left: no such worker", "attic: no answer", "attic.left: name: is taken, url"]
+    )
 
 
 def _alerts(order: Order) -> Any:

@@ -213,7 +213,7 @@ def test_names_of_agents_are_only_ever_text(visit: Visit) -> None:
 
 
 def test_fits(visit: Visit) -> None:
-    """With long names, everything that can be pressed, and on a phone."""
+    """With long names, the status of another day, everything that can be pressed; on a phone."""
     worker = worker_document("worker-of-the-third-rack", type="anthropic", active=False)
     agent = agent_document("agent-of-the-third-rack-leftmost", worker, worker_document("other"))
     broker = {"up": False, "blocked": False, "failure": "refused by broker.example.internal:5671"}
@@ -221,6 +221,7 @@ def test_fits(visit: Visit) -> None:
     document = fleet_document(agent, broker=broker, demonstration=showing)
     visitor, _ = open_with(visit, document)
     expect(visitor.page.locator("#agents tbody button:visible")).to_have_count(6)
+    expect(row_of(visitor, agent["name"]).locator("time")).to_contain_text("2025-11-2")
     visitor.check_looks()
     visitor.resize(NARROW)
     visitor.check_looks()

@@ -96,6 +96,50 @@ def test_samples_are_drawn_as_they_come(visit: Visit, chat: Chat, order: Order) 
     visitor.check_looks()
 
 
+def _run(hour: int, *seconds: int) -> dict[str, object]:
+    """A run that began at that hour, with samples at these seconds after it."""
+    return {
+        "running": True,
+        "started_at": f"2026-11-21T{hour:02}:00:00.000+00:00",
+        "stopped_at": None,
+        "interval_seconds": 5.0,
+        "summary": None,
+        "samples": [
+            {
+                "at": f"2026-11-21T{hour:02}:00:{second:02}.250+00:00",
+                "requests_per_second": 1.0,
+                "latency_ms": {"p50": None, "p95": None, "p99": None},
+                "error_rate": 0.0,
+                "pool": {"in_flight": 0, "queued": 0},
+                "memory_mib": 50.0,
+                "loop_lag_ms": 0.1,
+                "breakers": {"closed": 1, "open": 0, "half_open": 0},
+                "workers": 1,
+                "workers_available": 1,
+                "cache": {"hit_rate": None},
+                "tasks": 20,
+            }
+            for second in seconds
+        ],
+    }
+
+
+def test_only_what_is_new_is_asked_for(visit: Visit) -> None:
+    """From the latest sample on, which is not drawn twice; of another run, all of them."""
+    stand_in = StandIn({PATH: _run(9, 5, 10)})
+    visitor = stand_in.shown(visit, "load")
+    how_many = visitor.page.locator("#load-sum")
+    expect(how_many).to_contain_text("2 samples")
+    assert stand_in.asked[0] == PATH
+    stand_in.documents[PATH] = _run(9, 10, 15, 20)
+    expect(how_many).to_contain_text("4 samples")
+    assert f"{PATH}?since=1795251610.25" in stand_in.asked
+    stand_in.documents[PATH] = _run(10, 5)
+    expect(how_many).to_contain_text("1 sample")
+    assert stand_in.asked.count(PATH) == 2
+    expect(now_of(visitor, "tasks")).to_have_text("20")
+
+
 def test_the_node_says_what_is_wrong_with_a_wish(visit: Visit, order: Order) -> None:
     """What another operator has started is shown; what cannot be is told in the node's words."""
     visitor = visit("load")

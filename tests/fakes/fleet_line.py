@@ -70,5 +70,10 @@ class FakeFleetHistory:
     ) -> tuple[Sequence[tuple[int, FleetActivity]], int]:
         """The latest of them."""
         await trio.lowlevel.checkpoint()
-        numbered = list(enumerate(self.entries))
-        return numbered[::-1][:limit], len(numbered)
+        numbered = [
+            (number, entry)
+            for number, entry in enumerate(self.entries, 1)
+            if entry.at >= since and agent in {None, entry.agent}
+        ]
+        page = [each for each in reversed(numbered) if before is None or each[0] < before]
+        return page[:limit], len(numbered)

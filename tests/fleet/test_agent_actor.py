@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from cortexd.agent.actor import AGENT, AgentActor
-from cortexd.agent.board import FILE_NAME
+from cortexd.agent.board import FILE_NAME, new_board
 from cortexd.domain.fleet import Answer, Farewell, LineStanding, Registration, Verb
 from supervisor_tree import whereis
 from tests.fleet.lone_agent import STATUS_S, StartAgent
@@ -127,10 +127,25 @@ async def test_who_was_told_to_rest_rests_after_a_restart(
         shown = {each.name: (each.active, each.drained) for each in agent.board.workers.values()}
         assert shown == {"w": (False, False), "v": (False, True)}
         assert agent.board.incarnation == 2000
-    for garbage in ("", "[]", '{"w": 7, "v": null}', "\x00"):
+    for garbage in (
+        *("", "[]", "\x00", "[" * 100_000, '{"resting": 7, "incarnation": "x"}'),
+        '{"resting": {"w": 7, "v": null}, "incarnation": -1}',
+        f'{{"incarnation": {2**53}}}',
+    ):
         kept.write_text(garbage, encoding="utf-8")
         async with start_agent() as agent:
             assert all(each.active for each in agent.board.workers.values())
+            assert agent.board.incarnation <= 10_000
+
+
+async def test_a_clock_that_has_gone_back_makes_no_old_news(start_agent: StartAgent) -> None:
+    """Nodes would take no word of an agent whose number is smaller than that of the one before."""
+    async with start_agent() as agent:
+        config = agent.board.config
+    again = new_board(config, now=0.5)
+    assert again.incarnation == agent.board.incarnation + 1
+    again.keep()
+    assert new_board(config, now=0.5).incarnation == again.incarnation + 1
 
 
 async def test_a_server_that_is_away_is_told_of(start_agent: StartAgent) -> None:

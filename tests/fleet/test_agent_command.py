@@ -29,6 +29,9 @@ base_url = "http://10.0.0.7:11434"
 local_url = "http://127.0.0.1:11434"
 max_concurrency = 4
 """
+NAME_RULE: Final = (
+    "must be 1 to 32 letters, digits, dashes or underscores, the first a letter or digit"
+)
 ENVIRON: Final = {"AMQP": "amqp://agent:canary@broker:5672/fleet", "KEY": KEY}
 
 
@@ -91,6 +94,7 @@ def test_a_wrong_configuration_is_told_line_by_line(invoke: Invoke, tmp_path: Pa
         ("http://10.0.0.7:11434", "ftp://x", "workers[0].base_url: "),
         ("http://127.0.0.1:11434", "nowhere", "workers[0].local_url: "),
         ('name = "llama"', 'name = "l.l"', "workers[0].name: must be 1 to 32"),
+        ('name = "gpu-1"', 'name = "-gpu"', f"agent.name: {NAME_RULE}"),
         ("max_concurrency = 4", "max_concurrency = 0", "workers[0].max_concurrency: "),
         ("max_concurrency = 4", "max_concurrency = 9999999", "workers[0]: "),
         ("max_concurrency = 4", 'api_keys = ["env:KEY"]', "workers[0].api_keys: unknown key"),
@@ -117,6 +121,23 @@ def test_an_agent_without_workers_is_of_no_use(tmp_path: Path) -> None:
     assert _problems(tmp_path, head) == [
         "workers: is missing: name each model server in a table [[workers]]"
     ]
+
+
+def test_more_than_fits_into_a_message_is_refused(tmp_path: Path) -> None:
+    """No node would take it, and nobody would know why."""
+    names = ", ".join(f'"{number:0250}"' for number in range(255))
+    tables = "".join(
+        f"""
+        [[workers]]
+        name = "w{number}"
+        type = "ollama"
+        base_url = "http://10.0.0.7:11434"
+        models = [{names}]
+        """
+        for number in range(4)
+    )
+    [problem] = _problems(tmp_path, GOOD + tables)
+    assert re.match(r"workers: take \d+ bytes .* name fewer models", problem)
 
 
 def test_the_host_gives_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortexd.domain.fleet import Command, FleetWorker, MessageId, Registration, Verb
+from cortexd.domain.fleet import (
+    Command,
+    FleetWorker,
+    MessageId,
+    Registration,
+    Status,
+    Verb,
+    WorkerReport,
+)
 from cortexd.domain.secret import Secret
 from cortexd.domain.worker import WorkerType
 from cortexd.fleet.envelope import (
@@ -121,8 +129,8 @@ def test_no_body_makes_it_fail_otherwise(body: bytes) -> None:
 _LONGEST: Final = "n" * 32
 
 
-def test_an_agent_with_all_it_may_have_is_not_too_long() -> None:
-    """For the limit of a body."""
+def test_an_agent_with_all_workers_is_not_too_long() -> None:
+    """For the limit of a body, with 64 models each."""
     worker = FleetWorker(
         name=_LONGEST,
         type=WorkerType.ANTHROPIC,
@@ -133,3 +141,21 @@ def test_an_agent_with_all_it_may_have_is_not_too_long() -> None:
     sealed = seal(message, ID, terms(EVERYBODY, sent_at=NOW, life_s=1.0), KEY)
     assert len(sealed.body) < BODY_BYTES_MAX
     assert unseal(sealed, audience="x", now=NOW, key=KEY).message == message
+
+
+def test_an_agent_may_be_of_use_for_years() -> None:
+    """Its counter is the sum of those of its workers, and none of them ends before."""
+    periods = 20 * 365 * 86_400
+    workers = tuple(WorkerReport(name=f"w{n}", active=True, activity=periods) for n in range(64))
+    message = Status(agent="a", report=report(activity=64 * periods, workers=workers))
+    sealed = seal(message, ID, terms(EVERYBODY, sent_at=NOW, life_s=1.0), KEY)
+    assert unseal(sealed, audience="x", now=NOW, key=KEY).message == message
+
+
+@pytest.mark.parametrize("at", [-1.0, 1e300])
+def test_a_clock_that_is_none_is_refused(at: float) -> None:
+    """No number from outside is without a bound."""
+    message = Status(agent="a", report=report(at=at))
+    sealed = seal(message, ID, terms(EVERYBODY, sent_at=NOW, life_s=1.0), KEY)
+    with pytest.raises(MessageRejected, match="schema"):
+        unseal(sealed, audience="x", now=NOW, key=KEY)

@@ -115,6 +115,23 @@ def test_a_run_has_room_for_so_many_samples() -> None:
     assert len(run.samples) == SAMPLES_MAX
 
 
+def test_what_came_since_is_all_there_also_after_the_clock_has_gone_back() -> None:
+    """Who has seen a sample is shown all that came after it, and maybe some twice."""
+    run = _run()
+    for at in (5.0, 10.0, 2.0, 7.0):
+        run = advanced(run, _reading(at))
+    times = {
+        since: [sample.node.at - EPOCH_S for sample in run.samples_since(EPOCH_S + since)]
+        for since in (0.0, 10.0, 7.0, 11.0)
+    }
+    assert times == {
+        0.0: [5.0, 10.0, 2.0, 7.0],
+        10.0: [10.0, 2.0, 7.0],
+        7.0: [10.0, 2.0, 7.0],
+        11.0: [],
+    }
+
+
 def test_the_next_reading_is_due_an_interval_after_the_last() -> None:
     """At once where that is past, as after a crash that took its time."""
     run = advanced(_run(), _reading(5.0))

@@ -16,7 +16,8 @@ from cortexd.domain.fleet import AgentName, LineStanding, Verb, WorkerReport
 from cortexd.domain.fleet_errors import LineDown, MessageUndeliverable
 from cortexd.domain.ids import WorkerName
 from cortexd.fleet_ports import FleetHistory, FleetLine
-from cortexd.http.admin.operation import Handler, read_fields, read_query
+from cortexd.http.admin.operation import Handler, read_fields, read_limit, read_query
+from cortexd.http.admin.seconds import read_seconds
 from cortexd.http.doors.door import DoorRequest
 from cortexd.policy.fleet import AgentRecord, AgentState, full_name
 from cortexd.policy.fleet_settings import FleetSettings
@@ -26,8 +27,7 @@ LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 1000
 NAME_CHARACTERS_MAX: Final = 64
 
-_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
-_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+_CURSOR: Final = re.compile(r"[0-9]{1,15}")
 
 
 @attrs.frozen(kw_only=True)
@@ -76,20 +76,16 @@ class FleetAdmin:
     async def activity(self, request: DoorRequest) -> tuple[int, Any]:
         """What has become of agents and workers, newest first."""
         asked = read_query(request, "agent", "since", "limit", "cursor")
-        since = float(_matching(asked, "since", _SECONDS) or 0.0)
-        limit = int(_matching(asked, "limit", _NUMBER) or LIMIT_DEFAULT)
-        before = _matching(asked, "cursor", _NUMBER)
-        if not 1 <= limit <= LIMIT_MAX:
-            raise RequestRefused(
-                f"limit must be a number from 1 to {LIMIT_MAX}", "limit", "invalid_value"
-            )
+        since = read_seconds(asked, "since", 0.0)
+        limit = read_limit(asked, default=LIMIT_DEFAULT, most=LIMIT_MAX)
+        before = _read_cursor(asked.get("cursor"))
         if self.doors is None:
             return 200, {"items": [], "total": 0, "next_cursor": None}
         entries, total = await self.doors.history.page(
             limit + 1,
             agent=asked.get("agent"),
             since=since,
-            before=None if before is None else int(before),
+            before=before,
         )
         page = entries[:limit]
         return 200, {
@@ -200,11 +196,14 @@ def _broker(standing: LineStanding) -> dict[str, Any]:
     }
 
 
-def _matching(asked: Mapping[str, str], name: str, form: "re.Pattern[str]") -> str | None:
-    text = asked.get(name)
-    if text is not None and not form.fullmatch(text):
-        raise RequestRefused("must be a number, not negative", name, "invalid_value")
-    return text
+def _read_cursor(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not _CURSOR.fullmatch(text):
+        raise RequestRefused(
+            "cursor must be the `next_cursor` of a page", param="cursor", code="invalid_value"
+        )
+    return int(text)
 
 
 def _moment(at: float) -> str:

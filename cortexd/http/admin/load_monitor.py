@@ -15,6 +15,7 @@ from cortexd.actors.load_monitor import (
 )
 from cortexd.domain.errors import RequestRefused
 from cortexd.http.admin.operation import read_fields, read_query
+from cortexd.http.admin.seconds import read_seconds
 from cortexd.http.doors.door import DoorRequest
 from cortexd.policy.breaker_states import BreakerState
 from cortexd.policy.load_monitor import (
@@ -39,11 +40,14 @@ class LoadMonitorAdmin:
     board: LoadBoard
 
     async def show(self, request: DoorRequest) -> tuple[int, Any]:
-        """The run with its samples, and what it has come to once it has ended."""
-        read_query(request)
+        """The run with its samples, and what it has come to once it has ended.
+
+        `since`: without the samples from before; who comes again and again has them already.
+        """
+        since = read_seconds(read_query(request, "since"), "since", 0.0)
         run = self.board.value
         samples: list[dict[str, Any]] = []
-        for taken in () if run is None else run.samples:
+        for taken in () if run is None else run.samples_since(since):
             if len(samples) % WRITTEN_AT_ONCE == 0:
                 # Whoever looks on must not be what slows down the node.
                 await trio.lowlevel.checkpoint()

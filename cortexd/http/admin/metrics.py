@@ -1,7 +1,6 @@
 """What the node has measured: for Prometheus, and for charts."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,15 +11,13 @@ from cortexd.actors.published import Published
 from cortexd.domain.errors import RequestRefused, StorageFailed
 from cortexd.domain.node_sample import SERIES, NodeSample
 from cortexd.http.admin.operation import read_query
+from cortexd.http.admin.seconds import read_seconds
 from cortexd.http.doors.door import Door, DoorRequest, Responder
 from cortexd.policy.metrics_history import MINUTE_S, RECENT_S, SAMPLE_S, chart, fitting_step_s
 from cortexd.ports import MetricsExposition, MetricsHistory
 
 DISK_S_MAX: Final = 2.0
 """How long the disk is waited for; without it, there is a chart of the last hour."""
-
-# Not float(): that takes `nan`, `1_0` and digits of other scripts.
-_SECONDS: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 class MetricsDoor(Door):
@@ -60,8 +57,8 @@ class MetricsCharts:
         query = read_query(request, "series", "since", "step")
         now = self.wall_clock()
         series = _series(query.get("series"))
-        since = _number(query, "since", now - RECENT_S)
-        wanted_s = _number(query, "step", SAMPLE_S)
+        since = read_seconds(query, "since", now - RECENT_S)
+        wanted_s = read_seconds(query, "step", SAMPLE_S)
         samples, has_minutes = await self._samples(since, now)
         span_s = max(0.0, now - (samples[0].at if samples else now))
         step_s = fitting_step_s(max(wanted_s, MINUTE_S if has_minutes else 0.0), span_s=span_s)
@@ -97,17 +94,6 @@ def _series(asked: str | None) -> tuple[str, ...]:
                 code="invalid_value",
             )
     return names
-
-
-def _number(query: Mapping[str, str], name: str, default: float) -> float:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not _SECONDS.fullmatch(text):
-        raise RequestRefused(
-            "must be a number of seconds, not negative", param=name, code="invalid_value"
-        )
-    return float(text)
 
 
 def performance_document(sample: NodeSample) -> dict[str, object]:

@@ -11,6 +11,7 @@ from cortexd.http.openapi.admin_words import (
     MAYBE_TEXT,
     MOMENT,
     NUMBER,
+    SECONDS,
     TEXT,
     Operation,
     answer,
@@ -28,7 +29,7 @@ from cortexd.policy.fleet import AgentState
 Paths: TypeAlias = dict[str, dict[str, Operation]]
 
 _AGENT: Final = in_path("name", "The agent's name.", "gpu-1")
-_NUMBER: Final = {"type": "string", "pattern": "^[0-9]{1,15}$"}
+_CURSOR: Final = {"type": "string", "pattern": "^[0-9]{1,15}$"}
 
 FLEET_PATHS: Final[Paths] = {
     "/admin/fleet": {
@@ -46,17 +47,13 @@ FLEET_PATHS: Final[Paths] = {
             may_be=(503,),
             takes=[
                 in_query("agent", "Of this agent alone.", TEXT),
-                in_query(
-                    "since",
-                    "From when on, in seconds since the epoch.",
-                    {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
-                ),
+                in_query("since", "From when on, in seconds since the epoch.", SECONDS),
                 in_query(
                     "limit",
                     "How many a page has at most.",
                     {"type": "integer", "minimum": 1, "maximum": 1000},
                 ),
-                in_query("cursor", "`next_cursor` of the page before.", _NUMBER),
+                in_query("cursor", "`next_cursor` of the page before.", _CURSOR),
             ],
         )
     },

@@ -9,9 +9,11 @@ from cortexd.http.openapi.admin_words import (
     MAYBE_NUMBER,
     MOMENT,
     NUMBER,
+    SECONDS,
     Operation,
     answer,
     in_body,
+    in_query,
     many,
     mapping,
     operation,
@@ -29,6 +31,14 @@ LOAD_MONITOR_PATHS: Final[Paths] = {
             "getLoadMonitor",
             "Show the run of the load monitor, or the last one, with its samples.",
             answer("The document.", reference("LoadRun")),
+            takes=[
+                in_query(
+                    "since",
+                    "Samples from the first one on that was taken then or later, in seconds since "
+                    "the epoch; left out: all of them.",
+                    SECONDS,
+                )
+            ],
         )
     },
     "/admin/load-monitor/start": {

@@ -6,6 +6,7 @@ from cortexd.http.openapi.admin_cluster import CLUSTER_PATHS
 from cortexd.http.openapi.admin_fleet import FLEET_PATHS
 from cortexd.http.openapi.admin_load_monitor import LOAD_MONITOR_PATHS
 from cortexd.http.openapi.admin_words import (
+    SECONDS,
     TEXT,
     Operation,
     answer,
@@ -104,16 +105,8 @@ _NODE_PATHS: Final[Paths] = {
             _shown("Charts"),
             takes=[
                 in_query("series", "Which ones, with commas between; left out: all.", TEXT),
-                in_query(
-                    "since",
-                    "From when on, in seconds since the epoch.",
-                    {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
-                ),
-                in_query(
-                    "step",
-                    "How far apart points are, in seconds.",
-                    {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
-                ),
+                in_query("since", "From when on, in seconds since the epoch.", SECONDS),
+                in_query("step", "How far apart points are, in seconds.", SECONDS),
             ],
         )
     },

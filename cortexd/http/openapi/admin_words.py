@@ -21,6 +21,8 @@ MAYBE_NUMBER: Final[Schema] = {"type": ["number", "null"]}
 MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
 MAYBE_MOMENT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 ANYTHING: Final[Schema] = {}
+SECONDS: Final[Schema] = {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"}
+"""As they are written behind a question mark."""
 
 
 def whole(about: str, members: Mapping[str, Schema]) -> Schema:

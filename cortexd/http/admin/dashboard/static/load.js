@@ -6,16 +6,19 @@ import { setText } from "./dom.js";
 import { keepFresh } from "./events.js";
 import { clock, counted, seconds } from "./format.js";
 import { loadCharts } from "./load_charts.js";
+import { loadSamples } from "./load_samples.js";
 import { showSummary } from "./load_summary.js";
 
 export function load(_page, signal) {
   const charts = loadCharts(document.getElementById("load-charts"), signal);
   const form = document.getElementById("load-switch");
   const button = form.querySelector("button");
+  const kept = loadSamples();
   let isRunning = false;
   const refresh = keepFresh({
-    path: "/admin/load-monitor",
-    show: (run) => {
+    path: kept.path,
+    show: (told) => {
+      const run = kept.whole(told);
       isRunning = run.running;
       showSwitch(form, run);
       setText(document.getElementById("load-sum"), sumOf(run));

@@ -207,9 +207,13 @@ const ABOUT = {
   cluster_link_changed: (it) => it.reason ?? "up",
   fleet_line_changed: (it) => it.reason ?? (it.is_blocked ? "blocked" : "up"),
   cluster_state_changed: (it) => [it.state, it.reason].filter(Boolean).join(": "),
-  agent_reported: (it) =>
-    `${[it.agent, it.worker].filter(Boolean).join(" · ")}: ${it.changes.join(", ")}`,
+  agent_reported: (it) => `${whoOf(it)}: ${it.changes.join(", ")}`,
+  fleet_command_done: (it) =>
+    [whoOf(it), it.problem ?? (it.response_s === null && "no answer")].filter(Boolean).join(": "),
+  fleet_worker_refused: (it) => `${it.worker}: ${it.problems.join(", ")}`,
 };
+
+const whoOf = ({ agent, worker }) => [agent, worker].filter(Boolean).join(" · ");
 
 const WHO_AND_WHY = [
   "node",
