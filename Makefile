@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps --progress-bar on
+# Only what the lists name, each by its hash, and nothing that would run code of its own to be built.
+LOCKED := --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: --progress-bar on
+PIP_INSTALL := $(BIN)/python -m pip install $(LOCKED)
 CONFIG ?= cortexd.toml
 SEEDS ?= 1000
 PROCESSES ?= 2
@@ -45,7 +47,7 @@ $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
 $(VENV)/litellm.done: requirements/litellm.txt | $(VENV)/bin/python
 	@echo "== installing LiteLLM, a client to test with and a gateway to compare with (about 750 MB)"
 	@$(PYTHON) -m venv $(VENV)/litellm
-	@$(VENV)/litellm/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps --progress-bar on -r requirements/litellm.txt
+	@$(VENV)/litellm/bin/python -m pip install $(LOCKED) -r requirements/litellm.txt
 	@touch $@
 
 format: setup-develop ## Rewrite the sources in the house format
@@ -81,9 +83,11 @@ coverage: setup-develop .coverage ## The branches no test reaches, and the floor
 simulate: setup-develop ## Play whole nodes under a virtual clock, a seed each (SEEDS=1000; FIRST=0)
 	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST)
 
-bench: setup-develop ## What supervision, the gateway and stuck sinks cost, against their budgets (about 4 minutes)
+bench: setup-develop ## What supervision, stuck sinks, a lost Redis and the gateway cost, against their budgets (about 5 minutes)
 	@$(BIN)/python -m bench.supervision
 	@$(BIN)/python -m bench.sinks
+	@requirements/debian
+	@$(BIN)/python -m bench.redis
 	@$(MAKE) --no-print-directory $(VENV)/litellm.done || echo "LiteLLM could not be installed"
 	@requirements/debian debian-bench.txt || echo "nginx could not be installed"
 	@$(BIN)/python -m bench.gateway

@@ -156,6 +156,7 @@ def test_it_starts(name: str, command: click.Command, credentials: Path, tmp_pat
     (mounted,) = SERVICES[name]["configs"]
     said = judge(FOLDER / COMPOSE["configs"][mounted["source"]]["file"], tmp_path, command)
     assert said.exit_code == 0, said.output
+    assert "warning" not in said.output
 
 
 def test_commands_are_told_where_their_files_are() -> None:

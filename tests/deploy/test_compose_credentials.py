@@ -57,7 +57,7 @@ def test_no_secret_is_that_of_another(credentials: Path) -> None:
     assert all(len(each) == 1 for each in found.values())
     assert found["redis-url"] == found["redis-users"]
     assert found["amqp-url"] == found["rabbitmq-users"]
-    assert len({each[0] for each in found.values()}) == 3
+    assert len({each[0] for each in found.values()}) == 4
 
 
 def test_urls_lead_to_the_services(credentials: Path) -> None:

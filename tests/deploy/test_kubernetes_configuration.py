@@ -26,6 +26,7 @@ def test_a_node_starts_with_it(folder: str, example: Path) -> None:
     """Nothing is wrong with it, and the example of a Secret has all that it needs."""
     said = judge(KUBERNETES / folder / "cortexd.toml", example)
     assert said.exit_code == 0, said.output
+    assert "warning" not in said.output
 
 
 def test_the_example_has_no_credential_too_many(example: Path) -> None:

@@ -150,3 +150,6 @@ def test_the_service_for_operators_speaks_tls(production: Manifests) -> None:
     assert f"{mount['mountPath']}/admin.conf" in proxy["command"]
     (bind,) = production.configuration["admin"]["bind"]
     assert f"proxy_pass http://{bind};" in text
+    # What the node would say itself, were it asked over TLS.
+    assert "proxy_cookie_flags ~ secure;" in text
+    assert "add_header Strict-Transport-Security " in text
