@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 import trio
+from anyio import BrokenResourceError, ClosedResourceError
 from coredis import Redis
 from coredis.exceptions import ConnectionError as Disconnected
 from coredis.exceptions import NoScriptError, RedisError
@@ -35,6 +36,10 @@ CONNECTIONS_MAX: Final = 4
 
 REFUSAL_TOLD_S: Final = 60.0
 PORT: Final = 6379
+
+LOST: Final = (Disconnected, BrokenResourceError, ClosedResourceError, RuntimeError)
+"""What a call meets whose connection ends: coredis lets out what its own buffers say meanwhile, and
+a bare `RuntimeError` is what its pool says while it is being closed."""
 
 Client: TypeAlias = "Redis[bytes]"
 T = TypeVar("T")
@@ -84,9 +89,8 @@ class RedisLink:
         with self._ticks.limit(limit_s):
             try:
                 value = await command(client)
-            # A bare RuntimeError is what its pool says while it is being closed.
-            except (Disconnected, RuntimeError) as error:
-                self._suspect(client, f"the connection is lost: {error}")
+            except LOST as error:
+                self._suspect(client, f"the connection is lost: {error!r}")
                 raise SharedStoreFailed(self._down_because) from error
             except RedisError as error:
                 refusal = f"refused: {error}"

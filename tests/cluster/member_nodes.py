@@ -26,16 +26,9 @@ redis_url = "{redis}"
 name = "{cluster}"
 lease_seconds = {lease}
 beat_seconds = {beat:.2f}
-[[workers]]
-name = "w0"
-type = "scripted"
 """
 
-MORE = """
-[[workers]]
-name = "{name}"
-type = "scripted"
-"""
+SCRIPTED = "".join(f'[[workers]]\nname = "{name}"\ntype = "scripted"\n' for name in WORKERS)
 
 
 @attrs.frozen(eq=False)
@@ -70,13 +63,15 @@ class Crowd:
     """Clients of a node, and what has become of their chats."""
 
     url: str
+    tokens_max: int | None = None
     served: int = 0
     failed: list[str] = attrs.Factory(list)
     is_over: bool = False
 
     def chat_on(self) -> None:
         """Chat, one after the other."""
-        body = {"model": "auto", "messages": [{"role": "user", "content": "go on"}]}
+        message = {"role": "user", "content": "go on"}
+        body = {"model": "auto", "messages": [message], "max_tokens": self.tokens_max}
         with httpx.Client(timeout=CHAT_S_MAX) as client:
             while not self.is_over:
                 try:
@@ -96,9 +91,12 @@ class Crowd:
 
 
 @contextmanager
-def chatting(*nodes: MemberNode) -> Iterator[list[Crowd]]:
-    """Clients of each of these nodes for the length of the block, of whom none may be failed."""
-    crowds = [Crowd(node.daemon.url) for node in nodes]
+def chatting(*nodes: MemberNode, tokens_max: int | None = None) -> Iterator[list[Crowd]]:
+    """Clients of each of these nodes for the length of the block, of whom none may be failed.
+
+    `tokens_max`: how long an answer they want.
+    """
+    crowds = [Crowd(node.daemon.url, tokens_max) for node in nodes]
     threads = [threading.Thread(target=crowd.chat_on) for crowd in crowds for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -111,24 +109,34 @@ def chatting(*nodes: MemberNode) -> Iterator[list[Crowd]]:
             crowd.is_over = True
         for thread in threads:
             thread.join()
-    assert [crowd.failed for crowd in crowds] == [[] for _ in crowds]
+    failed = [crowd.failed for crowd in crowds]
+    assert not any(failed), failed
 
 
 @contextmanager
 def running_members(
-    folder: Path, urls: dict[str, str], *, cluster: str, lease_s: float = LEASE_S
+    folder: Path,
+    urls: dict[str, str],
+    *,
+    cluster: str,
+    lease_s: float = LEASE_S,
+    workers: str = SCRIPTED,
 ) -> Iterator[Callable[[str], MemberNode]]:
-    """A function that starts a node by its name, and again; `urls`: where Redis is for each."""
+    """A function that starts a node by its name, and again; `urls`: where Redis is for each.
+
+    `workers`: the text of their `[[workers]]`, and other sections behind.
+    """
     with ExitStack() as stack:
 
         def start(name: str) -> MemberNode:
             config = CONFIG.format(
                 redis=urls[name], cluster=cluster, lease=lease_s, beat=lease_s / BEATS
             )
-            config += "".join(MORE.format(name=each) for each in WORKERS[1:])
             (folder / name).mkdir(exist_ok=True)
             environ = {"CORTEXD__NODE__NAME": name}
-            daemon = stack.enter_context(running_daemon(folder / name, config, environ=environ))
+            daemon = stack.enter_context(
+                running_daemon(folder / name, config + workers, environ=environ)
+            )
             operator = stack.enter_context(operating(daemon))
             return MemberNode(operator.daemon, operator.client, name)
 
@@ -141,6 +149,21 @@ def started(start: Callable[[str], MemberNode], *names: str) -> list[MemberNode]
         nodes = list(pool.map(start, names))
     wait_settled(*nodes)
     return nodes
+
+
+@attrs.define(eq=False)
+class Members:
+    """The nodes of a cluster, and how to start one of them again."""
+
+    nodes: list[MemberNode]
+    start: Callable[[str], MemberNode]
+
+    def revive(self) -> None:
+        """Start those again that a test has ended."""
+        for place, node in enumerate(self.nodes):
+            if node.daemon.process.poll() is not None:
+                self.nodes[place] = self.start(node.name)
+        wait_settled(*self.nodes)
 
 
 def wait_settled(*nodes: MemberNode) -> None:

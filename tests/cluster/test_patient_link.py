@@ -4,6 +4,7 @@ import time
 
 import pytest
 import trio
+from anyio import BrokenResourceError, ClosedResourceError
 
 from cortexd.cluster.redis_link import LATE_IN_A_ROW_MAX, Client
 from cortexd.domain.errors import SharedStoreFailed
@@ -54,15 +55,22 @@ async def test_who_leaves_while_it_is_frozen_is_gone(fragile_redis: RedisServer)
         fragile_redis.thaw()
 
 
-async def test_what_a_pool_says_that_closes_is_a_lost_connection(redis: RedisServer) -> None:
-    """It is a plain RuntimeError, and may come before the link itself knows."""
+@pytest.mark.parametrize(
+    "said",
+    [RuntimeError("no pool"), ClosedResourceError("a buffer"), BrokenResourceError("its end")],
+    ids=repr,
+)
+async def test_what_a_client_says_that_closes_is_a_lost_connection(
+    redis: RedisServer, said: Exception
+) -> None:
+    """A plain RuntimeError of the pool, or what its buffers say; before the link itself knows."""
     async with linked(redis) as link:
 
         async def fail(_: Client) -> None:
             await trio.lowlevel.checkpoint()
-            raise RuntimeError("no pool")
+            raise said
 
-        with pytest.raises(SharedStoreFailed, match="no pool"):
+        with pytest.raises(SharedStoreFailed, match=str(said)):
             await link.call(fail)
         assert not link.is_up
         await wait_up(link)

@@ -1,16 +1,15 @@
 """Three real nodes over a real Redis: they know each other, and have the same workers."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import attrs
 import pytest
 from click.testing import CliRunner
 
 from cortexd.ctl import main
 from tests.cluster.member_nodes import (
     WORKERS,
-    MemberNode,
+    Members,
     chatting,
     running_members,
     started,
@@ -24,37 +23,22 @@ pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 NAMES = ("node-a", "node-b", "node-c")
 
 
-@attrs.define(eq=False)
-class Three:
-    """Three nodes, and how to start one of them again."""
-
-    nodes: list[MemberNode]
-    start: Callable[[str], MemberNode]
-
-    def revive(self) -> None:
-        """Start those again that a test has ended."""
-        for place, node in enumerate(self.nodes):
-            if node.daemon.process.poll() is not None:
-                self.nodes[place] = self.start(node.name)
-        wait_settled(*self.nodes)
-
-
 @pytest.fixture
-def three(lasting: Three) -> Three:
+def three(lasting: Members) -> Members:
     """All of them are there."""
     lasting.revive()
     return lasting
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory, redis: RedisServer) -> Iterator[Three]:
+def lasting(tmp_path_factory: pytest.TempPathFactory, redis: RedisServer) -> Iterator[Members]:
     """Nodes with leases of three seconds."""
     folder = tmp_path_factory.mktemp("three")
     with running_members(folder, dict.fromkeys(NAMES, redis.url), cluster=folder.name) as start:
-        yield Three(started(start, *NAMES), start)
+        yield Members(started(start, *NAMES), start)
 
 
-def test_all_see_the_same(three: Three) -> None:
+def test_all_see_the_same(three: Members) -> None:
     """Members with their load, one leader, one owner of each worker, and who is where."""
     views = [node.cluster() for node in three.nodes]
     for node, view in zip(three.nodes, views, strict=True):
@@ -80,7 +64,7 @@ def test_all_see_the_same(three: Three) -> None:
     assert len({node.owners()[WORKERS[0]] for node in three.nodes}) == 1
 
 
-def test_workers_by_their_type(three: Three) -> None:
+def test_workers_by_their_type(three: Members) -> None:
     """Of a type that nobody has, none; of one that is none, an error."""
     node = three.nodes[0]
     assert len(node.cluster("?type=scripted")["workers"]) == len(WORKERS)
@@ -88,7 +72,7 @@ def test_workers_by_their_type(three: Three) -> None:
     assert node.ask("GET", "/admin/cluster?type=odd").status_code == 400
 
 
-def test_operators_see_it_at_a_glance(three: Three) -> None:
+def test_operators_see_it_at_a_glance(three: Members) -> None:
     """`cortexctl cluster`, for people and for programs."""
     node = three.nodes[1]
     token = node.daemon.folder / "state" / "admin-token"
@@ -101,7 +85,7 @@ def test_operators_see_it_at_a_glance(three: Three) -> None:
     assert json.loads(plain.output)["workers"] == []
 
 
-def test_a_worker_is_so_on_all_nodes(three: Three) -> None:
+def test_a_worker_is_so_on_all_nodes(three: Members) -> None:
     """Added, taken out of rotation, put into it, removed: whichever node was told."""
     a, b, c = three.nodes
     table = {"name": "more", "type": "scripted", "models": ["special"]}
@@ -118,7 +102,7 @@ def test_a_worker_is_so_on_all_nodes(three: Three) -> None:
     wait_until(lambda: all(node.active() == whole for node in three.nodes))
 
 
-def test_a_secret_stays_where_it_is(three: Three, redis: RedisServer) -> None:
+def test_a_secret_stays_where_it_is(three: Members, redis: RedisServer) -> None:
     """Its worker is this node's alone, and that is said."""
     a, b, _ = three.nodes
     table = {"name": "cloud", "type": "groq", "api_keys": ["gsk-very-secret-key"]}
@@ -138,7 +122,7 @@ def test_a_secret_stays_where_it_is(three: Three, redis: RedisServer) -> None:
     assert "gsk-very" not in "".join(kept)
 
 
-def test_one_that_is_killed_is_replaced(three: Three) -> None:
+def test_one_that_is_killed_is_replaced(three: Members) -> None:
     """Its workers are owned by the others, whose clients notice nothing; back, it catches up."""
     leader = three.nodes[0].cluster()["leader"]
     place = next(each for each, node in enumerate(three.nodes) if node.name == leader)
@@ -167,7 +151,7 @@ def test_one_that_is_killed_is_replaced(three: Three) -> None:
     wait_until(lambda: all(len(node.active()) == len(WORKERS) for node in three.nodes))
 
 
-def test_one_that_is_stopped_says_good_bye(three: Three) -> None:
+def test_one_that_is_stopped_says_good_bye(three: Members) -> None:
     """Nobody waits for its lease."""
     *others, stopping = three.nodes
     assert stopping.daemon.stop() == 0

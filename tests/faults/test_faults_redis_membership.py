@@ -5,6 +5,7 @@ with both all the while, and none of them is failed.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import attrs
 import pytest
@@ -133,6 +134,30 @@ def test_faults_redis_r3_full(pair: Pair) -> None:
     b.ask("POST", "/admin/workers/w3/activate")
     b.ask("DELETE", "/admin/workers/more")
     wait_until(lambda: a.active() == b.active() == dict.fromkeys(WORKERS, True))
+
+
+def test_faults_redis_r3_loading(pair: Pair) -> None:
+    """It is there, and good for nothing yet: each is alone and says why, and joins afterwards."""
+    a, b = pair.nodes
+    before = pair.tokens()
+    with chatting(a, b) as crowds:
+        with pair.redis.loading():
+            wait_until(pair.all_are("alone"))
+            for node in pair.nodes:
+                wait_until(partial(_says_it_is_loading, node))
+            for crowd in crowds:
+                crowd.wait_for_more()
+            assert pair.all_are("alone")()
+        wait_settled(a, b)
+    assert min(pair.tokens()) > max(before)
+    restarts = [*a.logged("child restarts"), *b.logged("child restarts")]
+    assert not any("links/redis" in line for line in restarts)
+
+
+def _says_it_is_loading(node: MemberNode) -> bool:
+    seen = node.cluster()
+    assert not seen["redis"]["up"]
+    return "loading" in seen["reason"] and "loading" in seen["redis"]["failure"]
 
 
 def test_faults_redis_r5_partition(pair: Pair) -> None:

@@ -124,7 +124,9 @@ def _locked(redis: RedisServer) -> Iterator[None]:
         redis.command("-a", "other", "config", "set", "requirepass", "")
 
 
-@pytest.mark.parametrize("refusing", [_full, _read_only, _locked])
+@pytest.mark.parametrize(
+    "refusing", [_full, _read_only, _locked, RedisServer.loading, RedisServer.reloading]
+)
 async def test_r3_a_redis_that_refuses_fails_no_chat(
     shared: SharedNodes,
     fragile: RedisServer,

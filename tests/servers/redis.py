@@ -13,6 +13,20 @@ import attrs
 
 READY_S_MAX = 20.0
 
+FILL = """
+for i = 1, 4000 do
+  redis.call('SET', 'filler:' .. i, string.rep('x', 1024), 'EX', 60)
+end
+"""
+LOAD_US = "10000"
+"""With this wait before each key, what `FILL` writes takes longer to read than a test waits."""
+
+ANSWERING_WHILE_LOADING = (
+    *("--loading-process-events-interval-bytes", "1024", "--rdbcompression", "no"),
+    *("--enable-debug-command", "local"),
+)
+"""It looks for clients once a kilobyte, which is once a filler, and not every other megabyte."""
+
 
 @attrs.define(eq=False)
 class RedisServer:
@@ -36,6 +50,34 @@ class RedisServer:
         """Again, empty, on the same port; `arguments` such as `--maxmemory 1mb`."""
         self.process = _started(self.port, self.folder, arguments)
 
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Killed and started, and busy with reading what it had until the block ends: -LOADING."""
+        self.command("eval", FILL, "0")
+        self.command("save")
+        self.kill()
+        self.start("--key-load-delay", LOAD_US)
+        try:
+            yield
+        finally:
+            self._end_loading()
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """As `loading`, but connections stay: a replica that is sent all data anew is like that."""
+        self.command("eval", FILL, "0")
+        self.command("config", "set", "key-load-delay", LOAD_US)
+        reload = subprocess.Popen(
+            ["redis-cli", "-p", str(self.port), "debug", "reload"], stdout=subprocess.DEVNULL
+        )
+        while "LOADING" not in self.command("ping"):
+            assert reload.poll() is None
+        try:
+            yield
+        finally:
+            self._end_loading()
+            assert reload.wait(READY_S_MAX) == 0
+
     def freeze(self) -> None:
         """Let it neither answer nor refuse anything."""
         self.process.send_signal(signal.SIGSTOP)
@@ -54,6 +96,11 @@ class RedisServer:
             timeout=READY_S_MAX,
         )
         return done.stdout.strip()
+
+    def _end_loading(self) -> None:
+        self.command("config", "set", "key-load-delay", "0")
+        # The next start is an empty one again.
+        (self.folder / "dump.rdb").unlink()
 
 
 @contextmanager
@@ -82,7 +129,7 @@ def _started(port: int, folder: Path, arguments: tuple[str, ...]) -> subprocess.
     process = subprocess.Popen(
         [
             *(program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
-            *("--save", "", "--appendonly", "no", *arguments),
+            *("--save", "", "--appendonly", "no", *ANSWERING_WHILE_LOADING, *arguments),
         ],
         stdout=subprocess.DEVNULL,
     )

@@ -10,6 +10,7 @@ import attrs
 
 from cortexd.actors.fleet_desk import CommandDesk, NoAnswer
 from cortexd.actors.fleet_monitor import Fleet
+from cortexd.actors.fleet_worker import FleetProvider
 from cortexd.actors.roster import RegisteredWorker, Roster
 from cortexd.domain.errors import RequestRefused
 from cortexd.domain.fleet import AgentName, LineStanding, Verb, WorkerReport
@@ -60,7 +61,11 @@ class FleetAdmin:
                 "agents": [],
             }
         settings = doors.settings
-        hired = {worker.name: worker for worker in doors.roster.value}
+        hired = {
+            worker.name: worker
+            for worker in doors.roster.value
+            if isinstance(worker.provider, FleetProvider)
+        }
         return 200, {
             "enabled": True,
             "broker": _broker(doors.line.standing),
@@ -145,7 +150,7 @@ class FleetAdmin:
 def agent_document(
     record: AgentRecord, hired: Mapping[WorkerName, RegisteredWorker]
 ) -> dict[str, Any]:
-    """An agent with its workers. `hired`: the workers of this node by their names."""
+    """An agent with its workers. `hired`: the fleet's workers on this node, by their names."""
     commands = record.commands
     types = {offer.name: offer.type.value for offer in record.offers}
     return {
@@ -183,6 +188,7 @@ def _worker(
         "active": report.active and not report.drained,
         "drained": report.drained,
         "reachable": report.reachable,
+        "taken_on": hired is not None,
         "in_flight": 0 if hired is None else hired.slots.in_flight,
         "activity": report.activity,
     }

@@ -127,6 +127,7 @@ FLEET_SCHEMAS: Final[dict[str, Schema]] = {
             "active": FLAG,
             "drained": FLAG,
             "reachable": FLAG,
+            "taken_on": FLAG,
             "in_flight": COUNT,
             "activity": COUNT,
         },

@@ -74,7 +74,7 @@ class EmbeddedEngine:
                 await self._run_process(weights)
 
     async def _run_process(self, weights: Path) -> None:
-        self._address.withdraw("the engine is starting")
+        self._address.load()
         # Nobody else may enter the directory, so nobody else can reach the engine.
         with tempfile.TemporaryDirectory(prefix="cortexd-engine-") as directory:
             socket = Path(directory) / "engine.sock"

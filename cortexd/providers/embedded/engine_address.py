@@ -11,7 +11,7 @@ class EngineAddress:
     """Written by the engine of the day, read by the worker in front of it.
 
     `socket` is `None` while no engine can be asked; `reason` then says why. One that `rests` is
-    started when it is called.
+    started when it is called; one that `loads` can be asked when it has, or not at all.
     """
 
     def __init__(self) -> None:
@@ -19,6 +19,7 @@ class EngineAddress:
         self._reason = "the engine has not been started"
         self._is_coming = True
         self._rests = False
+        self._loads = False
         self._changed = trio.Event()
         self._called = trio.Event()
         self._users = 0
@@ -48,6 +49,10 @@ class EngineAddress:
         """Whether somebody is being answered."""
         return self._users > 0
 
+    def load(self) -> None:
+        """An engine has been started, and will listen in a moment unless it ends before."""
+        self._set(None, "the engine is starting", is_coming=True, loads=True)
+
     def publish(self, socket: Path) -> None:
         """An engine is ready."""
         self._set(socket, "", is_coming=True)
@@ -66,17 +71,15 @@ class EngineAddress:
         await self._called.wait()
 
     async def wake(self) -> None:
-        """Call for an engine that rests, and wait until there is one, or cannot be one just now.
+        """Call for an engine that rests; wait for one that loads until it listens, or has ended.
 
         The caller sets the limit.
         """
-        if not self._rests:
-            return
-        self._called.set()
-        for _ in ("it starts", "it listens, or has ended"):
+        if self._rests:
+            self._called.set()
             await self._changed.wait()
-            if self._socket is not None or not self._is_coming:
-                return
+        if self._loads:
+            await self._changed.wait()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -88,11 +91,18 @@ class EngineAddress:
             self._users -= 1
 
     def _set(
-        self, socket: Path | None, reason: str, *, is_coming: bool, rests: bool = False
+        self,
+        socket: Path | None,
+        reason: str,
+        *,
+        is_coming: bool,
+        rests: bool = False,
+        loads: bool = False,
     ) -> None:
         self._socket = socket
         self._reason = reason
         self._is_coming = is_coming
         self._rests = rests
+        self._loads = loads
         self._changed.set()
         self._changed = trio.Event()

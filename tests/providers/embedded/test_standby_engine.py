@@ -34,7 +34,7 @@ class PlayedEngine(EmbeddedEngine):
         """Play."""
         del task_status
         scene = self._scene
-        scene.address.withdraw("the engine is starting")
+        scene.address.load()
         scene.runs += 1
         try:
             with self._scope:
@@ -123,6 +123,17 @@ async def test_a_request_wakes_it(scene: Scene) -> None:
             assert scene.listens
         await trio.sleep(UNUSED_S_MAX + SOON_S)
         assert scene.address.rests
+
+
+async def test_who_comes_while_it_loads_waits(scene: Scene) -> None:
+    """Whoever it was that needed it: another node has died, or it is this one's from the start."""
+    async with _playing(scene):
+        scene.needed.set()
+        await trio.sleep(LOADING_S / 2)
+        assert not scene.listens
+        with trio.fail_after(LOADING_S):
+            await scene.address.wake()
+        assert (scene.listens, scene.runs) == (True, 1)
 
 
 async def test_one_that_cannot_run_keeps_nobody_waiting(scene: Scene) -> None:

@@ -145,10 +145,11 @@ function showAgent(group, agent, command) {
 }
 
 /** What it is for this node; of an agent that is silent, nobody knows. */
-function rotationOf({ active, drained, reachable }, agent) {
+function rotationOf({ active, drained, reachable, taken_on: isTakenOn }, agent) {
   if (agent.state !== "available") return [agent.state];
   if (drained) return ["drained", "idle"];
   if (!active) return ["deactivated", "idle"];
+  if (!isTakenOn) return ["refused by this node", "bad"];
   return reachable ? ["active", "ok"] : ["unreachable", "bad"];
 }
 
