@@ -61,6 +61,7 @@ class RedisLink:
         self._late_in_a_row = 0
         self._down_because = "it has not been reached yet"
         self._refused: tuple[float, str] | None = None
+        self._was_told_up: bool | None = None
 
     @property
     def is_up(self) -> bool:
@@ -156,15 +157,20 @@ class RedisLink:
             self._down_because = f"it cannot be reached: {_first(errors)}"
         except* trio.TooSlowError:
             self._down_because = f"it does not answer within {CONNECT_S_MAX:g} s"
-        if was_up:
-            self._emit(ClusterLinkChanged(is_up=False, reason=self._down_because))
+        self._tell(is_up=False, reason=self._down_because)
         return was_up
 
     def _up(self, client: Client) -> None:
         self._client = client
         self._suspicion = trio.Event()
         self._late_in_a_row = 0
-        self._emit(ClusterLinkChanged(is_up=True, reason=None))
+        self._tell(is_up=True, reason=None)
+
+    def _tell(self, *, is_up: bool, reason: str | None) -> None:
+        """Tell of a change, and of how it is in the first place."""
+        if is_up is not self._was_told_up:
+            self._was_told_up = is_up
+            self._emit(ClusterLinkChanged(is_up=is_up, reason=reason))
 
     def _suspect(self, client: Client, reason: str) -> None:
         """Make nobody wait any more; a call of an earlier connection says nothing of this one."""

@@ -255,7 +255,7 @@ class CredentialRejected:
 
 @attrs.frozen(kw_only=True)
 class ClusterLinkChanged:
-    """The node has reached what it shares with other nodes, or has lost it; `reason`: why."""
+    """The node has reached what it shares with other nodes, or cannot; `reason`: why not."""
 
     is_up: bool
     reason: str | None
