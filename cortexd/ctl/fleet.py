@@ -51,10 +51,7 @@ def _list(api: AdminApi) -> None:
 
 
 def _row(agent: Mapping[str, Any]) -> list[object]:
-    workers = [
-        f"{each.get('name')}{'' if each.get('active') else ' (off)'}"
-        for each in agent.get("workers", ())
-    ]
+    workers = [f"{each.get('name')}{_remark(each)}" for each in agent.get("workers", ())]
     return [
         agent.get("name"),
         state(agent.get("state")),
@@ -64,6 +61,12 @@ def _row(agent: Mapping[str, Any]) -> list[object]:
         part(part(agent, "commands"), "response_ms").get("p50"),
         workers,
     ]
+
+
+def _remark(worker: Mapping[str, Any]) -> str:
+    if not worker.get("active"):
+        return " (off)"
+    return "" if worker.get("taken_on", True) else " (refused)"
 
 
 def _order(verb: str, about: str) -> click.Command:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from cortexd.actors.fleet_desk import CommandDesk
 from cortexd.actors.fleet_monitor import (
@@ -90,6 +91,11 @@ class FleetBranch:
             activity=0,
             workers=workers,
         )
+
+    def report_of(self, *names: str) -> AgentReport:
+        """These workers of it are in rotation."""
+        workers = tuple(WorkerReport(name=name, active=True) for name in names)
+        return msgspec.structs.replace(self.report(), workers=workers)
 
     async def take(self, message: FleetMessage, id_: str | None = None) -> None:
         """Have it come over the line."""

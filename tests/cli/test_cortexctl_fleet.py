@@ -27,7 +27,11 @@ FLEET: Final[dict[str, Any]] = {
             "load": 0.25,
             "last_status_at": "2026-11-21T09:00:00+00:00",
             "commands": {"response_ms": {"p50": 3.5}},
-            "workers": [{"name": "llama", "active": True}, {"name": "qwen", "active": False}],
+            "workers": [
+                {"name": "llama", "active": True, "taken_on": True},
+                {"name": "qwen", "active": False, "taken_on": True},
+                {"name": "gemma", "active": True, "taken_on": False},
+            ],
         }
     ],
 }
@@ -41,7 +45,7 @@ def test_the_fleet_is_shown_as_the_node_tells_it(invoke: Invoke, node: FakeNode)
         assert head == "broker down ([red]no way :boom: to [/broker])"
         assert headings.startswith("agent")
         assert row.split()[:4] == ["gpu", "available", "1", "0.25"]
-        assert row.endswith("llama, qwen (off)")
+        assert row.endswith("llama, qwen (off), gemma (refused)")
 
 
 def test_a_node_without_a_fleet_says_so(invoke: Invoke, node: FakeNode) -> None:

@@ -11,6 +11,7 @@ def worker_document(name: str, **more: Any) -> dict[str, Any]:
         "active": True,
         "drained": False,
         "reachable": True,
+        "taken_on": True,
         "in_flight": 1,
         "activity": 7,
         **more,

@@ -73,11 +73,12 @@ def test_shows_each_agent_with_its_workers(visit: Visit) -> None:
     """How it is, when it last said so, and how fast it answers."""
     dry = worker_document("dry", active=False, drained=True)
     far = worker_document("far", reachable=False)
-    cellar = agent_document("cellar", dry, far)
+    odd = worker_document("odd", taken_on=False)
+    cellar = agent_document("cellar", dry, far, odd)
     shed = agent_document("shed", worker_document("unheard"), state="unavailable")
     visitor, _ = open_with(visit, fleet_document(attic(right=False), cellar, shed))
     expect(visitor.page.locator("#fleet-sum")).to_have_text(
-        "3 agents, 2 available, 5 workers, broker up"
+        "3 agents, 2 available, 6 workers, broker up"
     )
     fields = ["state", "switched", "period", "activity", "load", "response", "usual", "commands"]
     expected = ["available", "1 of 2 active", "every 5 s", "14", "42.5 %", "8 ms"]
@@ -86,10 +87,10 @@ def test_shows_each_agent_with_its_workers(visit: Visit) -> None:
     assert texts(row_of(visitor, "shed"), "state") == ["unavailable"]
     fields = ["type", "state", "in_flight", "activity"]
     assert texts(row_of(visitor, "left"), *fields) == ["ollama", "active", "1 in flight", "7"]
-    workers = ("right", "dry", "far", "unheard")
+    workers = ("right", "dry", "far", "odd", "unheard")
     states = [row_of(visitor, name).locator('[data-field="state"]') for name in workers]
     assert [state.inner_text() for state in states] == [
-        *("deactivated", "drained", "unreachable", "unavailable")
+        *("deactivated", "drained", "unreachable", "refused by this node", "unavailable")
     ]
     expect(visitor.page.locator("#broker")).to_be_hidden()
     expect(visitor.page.locator("#demonstration")).to_be_hidden()

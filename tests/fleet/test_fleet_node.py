@@ -57,7 +57,7 @@ def test_an_agent_comes_is_switched_and_goes(
         node.wait_available("gpu.w")
         assert node.chat("gpu.w/m").status_code == 200
         shown = node.agent("gpu")
-        assert [each["name"] for each in shown["workers"]] == ["w"]
+        assert [(each["name"], each["taken_on"]) for each in shown["workers"]] == [("w", True)]
         assert shown["status_period_seconds"] == 1.0
 
         ping = node.tell("gpu", "ping").json()
@@ -72,6 +72,7 @@ def test_an_agent_comes_is_switched_and_goes(
 
         assert node.tell("gpu", "drain").status_code == 200
         assert node.status("gpu.w") is None
+        assert not node.agent("gpu")["workers"][0]["taken_on"]
         assert node.tell("gpu", "activate").status_code == 200
         node.wait_available("gpu.w")
 

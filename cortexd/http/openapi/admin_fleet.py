@@ -120,7 +120,8 @@ FLEET_SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "AgentWorker": whole(
         "A worker of an agent, under the agent's name for it. `activity`: in how many status "
-        "periods it was of use. `reachable`: its server takes connections from beside it.",
+        "periods it was of use. `reachable`: its server takes connections from beside it. "
+        "`taken_on`: this node has it among its workers; the events say why not.",
         {
             "name": TEXT,
             "type": MAYBE_TEXT,
