@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import attrs
 import click
@@ -19,6 +20,11 @@ _LONG_ANSWER_SECONDS_MAX: Final = 320.0
 which a node waits five minutes at most. The node is to be the one who says that it was in vain."""
 
 _OK: Final = range(200, 300)
+
+
+def segment(name: str) -> str:
+    """A name as one part of a path: what stands in it is no other path, and no query."""
+    return quote(name, safe="")
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cortexd.ctl.admin_api import AdminApi, as_json
+from cortexd.ctl.admin_api import AdminApi, as_json, segment
 from cortexd.ctl.showing import items, part, show, table
 
 _HEADINGS = ("id", "kept at", "door", "model", "error", "message", "retried")
@@ -31,7 +31,7 @@ def list_letters(api: AdminApi, *, limit: int, error: str | None) -> None:
 @click.pass_obj
 def show_letter(api: AdminApi, letter: str) -> None:
     """All that is kept of one: the request, the attempts, the answer of a retry."""
-    document = api.get(f"/admin/dlq/{letter}")
+    document = api.get(f"/admin/dlq/{segment(letter)}")
     show(api, document, as_json(document))
 
 
@@ -40,7 +40,7 @@ def show_letter(api: AdminApi, letter: str) -> None:
 @click.pass_obj
 def retry(api: AdminApi, letter: str) -> None:
     """Ask it again, and keep the answer with it."""
-    document = api.post_and_wait(f"/admin/dlq/{letter}/retry", f"asking {letter} again")
+    document = api.post_and_wait(f"/admin/dlq/{segment(letter)}/retry", f"asking {letter} again")
     retried = part(document, "retried")
     show(api, document, f"status {retried.get('status')}", as_json(retried.get("answer")))
 
@@ -50,7 +50,7 @@ def retry(api: AdminApi, letter: str) -> None:
 @click.pass_obj
 def delete(api: AdminApi, letter: str) -> None:
     """Forget one."""
-    show(api, api.delete(f"/admin/dlq/{letter}"), f"{letter} is deleted")
+    show(api, api.delete(f"/admin/dlq/{segment(letter)}"), f"{letter} is deleted")
 
 
 @dlq.command()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from cortexd.ctl.admin_api import AdminApi
+from cortexd.ctl.admin_api import AdminApi, segment
 from cortexd.ctl.showing import items, part, show, state, table
 
 _HEADINGS: Final = ("agent", "state", "version", "load", "last status", "answers in ms", "workers")
@@ -76,7 +76,7 @@ def _order(verb: str, about: str) -> click.Command:
     @click.pass_obj
     def command(api: AdminApi, *, agent: str, worker: str | None) -> None:
         wish = {} if worker is None else {"worker": worker}
-        path = f"/admin/fleet/agents/{agent}/{verb}"
+        path = f"/admin/fleet/agents/{segment(agent)}/{verb}"
         document = api.post_and_wait(path, f"waiting for {agent} to {verb}", wish)
         took_ms = document.get("response_ms")
         show(api, document, f"{agent} has answered to {verb} after {took_ms} ms")

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from cortexd.ctl.admin_api import AdminApi
+from cortexd.ctl.admin_api import AdminApi, segment
 from cortexd.ctl.showing import console, items, show, state, table
 
 LEVELS = ("healthy", "minor_issues", "major_issues", "critical", "emergency")
@@ -45,7 +45,7 @@ def list_alerts(api: AdminApi, *, wanted: str | None) -> None:
 @click.pass_obj
 def ack(api: AdminApi, alert: str) -> None:
     """Say that somebody is at it: silent until it is resolved."""
-    document = api.post(f"/admin/alerts/{alert}/acknowledge")
+    document = api.post(f"/admin/alerts/{segment(alert)}/acknowledge")
     show(api, document, f"{alert} is {document.get('state')}")
 
 
@@ -116,7 +116,7 @@ def list_keys(api: AdminApi) -> None:
 @click.pass_obj
 def revoke(api: AdminApi, key: str) -> None:
     """Let a key open nothing any more, from now on."""
-    document = api.delete(f"/admin/keys/{key}")
+    document = api.delete(f"/admin/keys/{segment(key)}")
     show(api, document, f"{key} is {document.get('state')}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cortexd.ctl.admin_api import AdminApi
+from cortexd.ctl.admin_api import AdminApi, segment
 from cortexd.ctl.showing import duration, items, part, show, state, table
 
 _HEADINGS = ("worker", "type", "status", "active", "breaker", "score", "in flight", "models")
@@ -48,7 +48,7 @@ def add(api: AdminApi, settings: tuple[str, ...]) -> None:
 @click.pass_obj
 def remove(api: AdminApi, name: str) -> None:
     """Let a worker go, when what it is answering has ended."""
-    document = api.delete(f"/admin/workers/{name}")
+    document = api.delete(f"/admin/workers/{segment(name)}")
     show(api, document, f"{name} gets nothing new, and leaves when its last answer is given")
 
 
@@ -57,7 +57,7 @@ def remove(api: AdminApi, name: str) -> None:
 @click.pass_obj
 def activate(api: AdminApi, name: str) -> None:
     """Let a worker have new requests again."""
-    _show_one(api, api.post(f"/admin/workers/{name}/activate"))
+    _show_one(api, api.post(f"/admin/workers/{segment(name)}/activate"))
 
 
 @workers.command()
@@ -65,7 +65,7 @@ def activate(api: AdminApi, name: str) -> None:
 @click.pass_obj
 def deactivate(api: AdminApi, name: str) -> None:
     """Give a worker no new requests; those in flight go on."""
-    _show_one(api, api.post(f"/admin/workers/{name}/deactivate"))
+    _show_one(api, api.post(f"/admin/workers/{segment(name)}/deactivate"))
 
 
 @workers.command()
@@ -73,7 +73,7 @@ def deactivate(api: AdminApi, name: str) -> None:
 @click.pass_obj
 def check(api: AdminApi, name: str) -> None:
     """Probe a worker now."""
-    _show_one(api, api.post_and_wait(f"/admin/workers/{name}/check", f"checking {name}"))
+    _show_one(api, api.post_and_wait(f"/admin/workers/{segment(name)}/check", f"checking {name}"))
 
 
 @click.group()
@@ -94,7 +94,7 @@ def list_breakers(api: AdminApi) -> None:
 @click.pass_obj
 def reset(api: AdminApi, worker: str) -> None:
     """Close a breaker, and forget what it has counted."""
-    document = api.post(f"/admin/breakers/{worker}/reset")
+    document = api.post(f"/admin/breakers/{segment(worker)}/reset")
     show(api, document, f"the circuit breaker of {worker} is {document.get('state')}")
 
 
