@@ -8,7 +8,7 @@ LOCKED := --disable-pip-version-check --require-hashes --no-deps --only-binary=:
 PIP_INSTALL := $(BIN)/python -m pip install $(LOCKED)
 CONFIG ?= cortexd.toml
 SEEDS ?= 1000
-PROCESSES ?= 2
+PROCESSES ?= 3
 FIRST ?= 0
 USERS ?= 200
 NODES ?= 2
@@ -68,7 +68,7 @@ types: setup-develop ## mypy --strict, and pyright on what supervisor_tree promi
 layers: setup-develop ## Who may import whom
 	@$(BIN)/lint-imports
 
-test: setup-develop $(VENV)/litellm.done ## All tests, and how much of the code they reach (PROCESSES=2)
+test: setup-develop $(VENV)/litellm.done ## All tests, and how much of the code they reach (PROCESSES=3)
 	@requirements/debian
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest --numprocesses $(PROCESSES) --dist worksteal
