@@ -8,7 +8,7 @@ connection, since where such a request ends is a matter of opinion.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -62,7 +62,7 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        objection = next(objections(scope), None) if scope["type"] == "http" else None
+        objection = find_objection(scope) if scope["type"] == "http" else None
         if objection is None:
             await self._app(scope, receive, send)
         else:
@@ -76,57 +76,68 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
-def objections(scope: Mapping[str, Any]) -> Iterator[Objection]:
-    """All that is wrong with the head of this request, what matters most first."""
+def find_objection(scope: Mapping[str, Any]) -> Objection | None:
+    """What is wrong with the head of this request, and matters most."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    yield from _framing_objections(scope["http_version"], {name for name, _ in headers})
-    yield from _target_objections(scope)
-    yield from _size_objections(headers)
-    yield from _header_objections(headers)
+    return (
+        _framing_objection(scope["http_version"], {name for name, _ in headers})
+        or _target_objection(scope)
+        or _protocol_objection(scope)
+        or _size_objection(headers)
+        or _header_objection(headers)
+    )
 
 
-def _framing_objections(version: str, names: set[bytes]) -> Iterator[Objection]:
+def _framing_objection(version: str, names: set[bytes]) -> Objection | None:
     chunked = b"transfer-encoding" in names
     if chunked and b"content-length" in names:
-        yield Objection(400, "send either Content-Length or Transfer-Encoding, not both")
+        return Objection(400, "send either Content-Length or Transfer-Encoding, not both")
     if chunked and version == "1.0":
-        yield Objection(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length")
+        return Objection(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length")
+    return None
 
 
-def _target_objections(scope: Mapping[str, Any]) -> Iterator[Objection]:
+def _target_objection(scope: Mapping[str, Any]) -> Objection | None:
     target: bytes = scope["raw_path"]
     if not target.startswith(b"/"):
-        yield Objection(400, "the request target must be a path that starts with a slash")
+        return Objection(400, "the request target must be a path that starts with a slash")
     if target.startswith(b"//"):
         # A router may drop a slash, a proxy may take what follows for a host.
-        yield Objection(
+        return Objection(
             404, "there is nothing at a path with two leading slashes", code="not_found"
         )
     if len(target) + len(scope["query_string"]) > TARGET_BYTES_MAX:
-        yield Objection(414, f"the request target is longer than {TARGET_BYTES_MAX} bytes")
+        return Objection(414, f"the request target is longer than {TARGET_BYTES_MAX} bytes")
     if _CONTROL.search(scope["path"]):
-        yield Objection(400, "the path contains control characters")
+        return Objection(400, "the path contains control characters")
+    return None
+
+
+def _protocol_objection(scope: Mapping[str, Any]) -> Objection | None:
     if scope["http_version"] not in VERSIONS:
-        yield Objection(505, "this listener speaks HTTP/1.1", code="http_version_not_supported")
+        return Objection(505, "this listener speaks HTTP/1.1", code="http_version_not_supported")
     if scope["method"] not in METHODS:
         allow = (("allow", ", ".join(METHODS)),)
-        yield Objection(405, "there is no such method here", headers=allow)
+        return Objection(405, "there is no such method here", headers=allow)
+    return None
 
 
-def _size_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Objection]:
+def _size_objection(headers: list[tuple[bytes, bytes]]) -> Objection | None:
     sizes = [len(name) + len(value) + HEADER_LINE_OVERHEAD_BYTES for name, value in headers]
     if max(sizes, default=0) > HEADER_LINE_BYTES_MAX:
-        yield Objection(431, f"a header line is longer than {HEADER_LINE_BYTES_MAX} bytes")
+        return Objection(431, f"a header line is longer than {HEADER_LINE_BYTES_MAX} bytes")
     if len(headers) > HEADER_LINES_MAX or sum(sizes) > HEADER_BYTES_MAX:
         limit = f"{HEADER_LINES_MAX} header lines and {HEADER_BYTES_MAX} bytes of them"
-        yield Objection(431, f"at most {limit} are accepted")
+        return Objection(431, f"at most {limit} are accepted")
+    return None
 
 
-def _header_objections(headers: list[tuple[bytes, bytes]]) -> Iterator[Objection]:
+def _header_objection(headers: list[tuple[bytes, bytes]]) -> Objection | None:
     for name, value in headers:
         if name == b"host" and not _HOST.fullmatch(value):
-            yield Objection(400, "the Host header is not a host name with an optional port")
-        elif name == b"expect" and value.lower() != b"100-continue":
-            yield Objection(417, "the only expectation that is met here is 100-continue")
-        elif name == b"upgrade" and b"websocket" in value.lower():
-            yield Objection(400, "there are no WebSockets here: use a plain HTTP request")
+            return Objection(400, "the Host header is not a host name with an optional port")
+        if name == b"expect" and value.lower() != b"100-continue":
+            return Objection(417, "the only expectation that is met here is 100-continue")
+        if name == b"upgrade" and b"websocket" in value.lower():
+            return Objection(400, "there are no WebSockets here: use a plain HTTP request")
+    return None

@@ -4,9 +4,6 @@ Why here: all that is inside, waiting for a slot as well, counts against the lim
 which is outside, sees what the limit did.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import trio
 
 from cortexd.domain.errors import DeadlineExceeded, NodeStopping
@@ -34,14 +31,13 @@ class Cutoff:
         for scope in self._scopes:
             scope.cancel()
 
-    @contextmanager
-    def covering(self, scope: trio.CancelScope) -> Iterator[None]:
-        """Have `scope` cancelled by `cut` for the length of the block."""
+    def cover(self, scope: trio.CancelScope) -> None:
+        """Have `scope` cancelled by `cut`, until it is let go."""
         self._scopes.add(scope)
-        try:
-            yield
-        finally:
-            self._scopes.discard(scope)
+
+    def let_go(self, scope: trio.CancelScope) -> None:
+        """What was in it has ended."""
+        self._scopes.discard(scope)
 
 
 class DeadlineLayer:
@@ -56,9 +52,14 @@ class DeadlineLayer:
         if self._cutoff.passed:
             raise NodeStopping("this node is stopping; ask another one")
         seconds = min(exchange.timeout_s or REQUEST_SECONDS_MAX, REQUEST_SECONDS_MAX)
-        with trio.move_on_after(seconds) as scope, self._cutoff.covering(scope):
-            await self._inner(exchange)
-            return
+        scope = trio.CancelScope(deadline=trio.current_time() + seconds)
+        self._cutoff.cover(scope)
+        try:
+            with scope:
+                await self._inner(exchange)
+                return
+        finally:
+            self._cutoff.let_go(scope)
         if exchange.downstream.is_sent:
             # Time ran out while the worker's connection was put away.
             return
