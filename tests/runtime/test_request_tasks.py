@@ -1,5 +1,6 @@
 """The way of a request's body to the application: in order, bounded, and open at both ends."""
 
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -15,6 +16,10 @@ from cortexd.runtime.http_request_tasks import RequestTasks
 ROOM = 3
 
 Put: TypeAlias = Callable[[Any], Awaitable[None]]
+
+
+class Piece(dict[str, object]):
+    """One of which it can be seen whether somebody still has it."""
 
 
 def _piece(number: int) -> dict[str, object]:
@@ -97,6 +102,11 @@ async def test_an_application_that_has_ended_holds_up_nobody() -> None:
         app.may_read.set()
         await trio.testing.wait_all_tasks_blocked()
         assert brought == list(range(10))
+        piece = Piece(_piece(10))
+        await put(piece)
+        kept = weakref.ref(piece)
+        del piece
+        assert kept() is None
     assert ends == [None]
 
 
