@@ -93,7 +93,7 @@ def _running(nodes: list[MemberNode]) -> list[MemberNode]:
 
 
 def _is_well(node: MemberNode) -> bool:
-    """What a check finds now: an engine that answers or rests is well, one that loads is not."""
+    """What a check finds now: an engine that answers, rests or wakes is well, a new one is not."""
     answer = node.ask("POST", "/admin/workers/own/check")
     assert answer.status_code == 200, answer.text
     return bool(answer.json()["status"] == "available")

@@ -65,6 +65,7 @@ class EmbeddedEngine:
         """
         with self._stop:
             task_status.started()
+            self._address.load()
             try:
                 weights = find_weights(self._settings)
             except EmbeddedUnavailable as unavailable:
@@ -74,7 +75,6 @@ class EmbeddedEngine:
                 await self._run_process(weights)
 
     async def _run_process(self, weights: Path) -> None:
-        self._address.load()
         # Nobody else may enter the directory, so nobody else can reach the engine.
         with tempfile.TemporaryDirectory(prefix="cortexd-engine-") as directory:
             socket = Path(directory) / "engine.sock"

@@ -75,12 +75,15 @@ class StandbyEngine:
 
     async def _send_to_rest(self, engine: EmbeddedEngine) -> None:
         """Stop it when it has been of no use for a while."""
-        used_at = trio.current_time()
+        needed_at = trio.current_time()
         while True:
             await trio.sleep(LOOK_S)
-            if self._duty.is_needed() or self._address.is_used:
-                used_at = trio.current_time()
-            elif trio.current_time() >= used_at + UNUSED_S_MAX:
+            now = trio.current_time()
+            if self._duty.is_needed():
+                needed_at = now
+            elif now >= max(needed_at, self._address.used_at) + UNUSED_S_MAX:
+                # At once, not when it has ended: it takes a while, and nobody may meet it then.
+                self._address.rest()
                 engine.request_stop()
                 return
 

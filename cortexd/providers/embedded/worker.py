@@ -105,11 +105,12 @@ class EmbeddedWorker:
             await self._engine.client.aclose()
 
     async def health_check(self) -> tuple[str, ...]:
-        """The one model, if the engine answers, or would if it were called.
+        """The one model, if the engine answers, or would if it were called, or loads after that.
 
         Errors: `WorkerFailed`.
         """
-        if self._address.rests:
+        # Two bad checks, of one that takes a while to load, would turn away who would wait for it.
+        if self._address.rests or self._address.wakes:
             await trio.lowlevel.checkpoint()
             return (self._embedded.model,)
         endpoint = self._find_engine().endpoint

@@ -14,6 +14,7 @@ from cortexd.providers.embedded.engine import EmbeddedEngine
 from cortexd.providers.embedded.engine_address import EngineAddress
 from cortexd.providers.embedded.settings import EmbeddedSettings
 from cortexd.providers.embedded.worker import EmbeddedWorker
+from tests.providers.embedded.played_engine import Scene
 
 READY_S_MAX = 20.0
 
@@ -37,6 +38,7 @@ def _is_engine(pid: int) -> bool:
 class Machine:
     """One engine, and the worker in front of it."""
 
+    settings: EmbeddedSettings
     engine: EmbeddedEngine
     address: EngineAddress
     worker: EmbeddedWorker
@@ -65,6 +67,7 @@ def make_machine(settings_of: Callable[..., WorkerSettings]) -> Callable[..., Ma
         address, ready = EngineAddress(), trio.Event()
         parts = AdapterParts(embedded=settings, address=address)
         return Machine(
+            settings,
             EmbeddedEngine(settings, address, on_ready=ready.set),
             address,
             EmbeddedWorker(settings_of(WorkerType.EMBEDDED), parts),
@@ -84,6 +87,21 @@ async def machine(
     await machine.wait_ready()
     yield machine
     machine.engine.request_stop()
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A played engine that is needed nowhere here."""
+    return Scene()
+
+
+@pytest.fixture
+def scene_worker(scene: Scene, settings_of: Callable[..., WorkerSettings]) -> EmbeddedWorker:
+    """The worker in front of it."""
+    parts = AdapterParts(
+        address=scene.address, dial=scene.network.dial, new_transport=scene.network.new_transport
+    )
+    return EmbeddedWorker(settings_of(WorkerType.EMBEDDED), parts)
 
 
 @pytest.fixture
