@@ -2,10 +2,13 @@
 
 AMQP's reply codes: https://www.rabbitmq.com/docs/channels#error-handling and the AMQP 0-9-1
 reference. aio-pika has a class for most of them; those of a connection that is being opened come in
-the text of an unexpected frame.
+the text of an unexpected frame. aiormq gives its own error the number of the one that it met, which
+stays its cause; that of TLS and of the resolver is no number of the system's.
 """
 
 import os
+import socket
+import ssl
 from typing import Final
 
 import attrs
@@ -59,6 +62,9 @@ _WORDS: Final = (
 _HOPELESS: Final = frozenset({_USER, _VHOST, _PERMISSIONS, _SETTINGS})
 """What does not pass, and is not mended by the next attempt."""
 
+_CUT_OFF: Final = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+"""Where TLS has lost the broker, and not found fault with it."""
+
 
 def told(error: BaseException) -> LineFailed | MessageRefused:
     """The error of a library, in ours."""
@@ -66,8 +72,22 @@ def told(error: BaseException) -> LineFailed | MessageRefused:
         return MessageRefused("nobody is there to take it")
     if isinstance(error, exceptions.DeliveryError):
         return MessageRefused("the broker refused it")
+    # First, since its text has the name of the host in it, which may be like any word.
+    fault = _fault_of_tls(error)
+    if fault is not None:
+        return LineFailed(fault, is_hopeless=True)
     text = _cause(error)
     return LineFailed(text, text in _HOPELESS)
+
+
+def _fault_of_tls(error: BaseException) -> str | None:
+    met = error.__cause__
+    if not isinstance(met, ssl.SSLError) or isinstance(met, _CUT_OFF):
+        return None
+    if isinstance(met, ssl.SSLCertVerificationError):
+        return f"the broker's certificate is refused: {met.verify_message.rstrip('.')}"
+    reason = (met.reason or "unknown reason").lower().replace("_", " ")
+    return f"no TLS with the broker: {reason}"
 
 
 def _cause(error: BaseException) -> str:
@@ -79,6 +99,14 @@ def _cause(error: BaseException) -> str:
         if word in said:
             return text
     if isinstance(error, OSError):
-        reason = os.strerror(error.errno).lower() if error.errno else "it was lost"
-        return f"no connection to the broker: {reason}"
+        return f"no connection to the broker: {_reason(error)}"
     return f"the broker and we do not understand each other: {type(error).__name__}"
+
+
+def _reason(error: OSError) -> str:
+    met = error.__cause__
+    if isinstance(met, socket.gaierror):
+        return (met.strerror or "the host is unknown").lower()
+    if isinstance(met, ssl.SSLError) or not error.errno:
+        return "it was lost"
+    return os.strerror(error.errno).lower()

@@ -86,6 +86,25 @@ class RabbitServer:
         rights = f'{user}, <<"/">>, {none}, {none}, {none}, {user}'
         self.evaluate(f"rabbit_auth_backend_internal:set_permissions({rights})")
 
+    @contextmanager
+    def listening_over_tls(self, pem: Path) -> Iterator[str]:
+        """Be there over TLS as well, until the block ends or it is killed; gives the address.
+
+        `pem`: the key and the certificate, which may be others after `renew_certificates`.
+        """
+        port, certificate = free_port(), f'[{{certfile, "{pem}"}}, {{keyfile, "{pem}"}}]'
+        listener = f'{{"127.0.0.1", {port}}}'
+        self.evaluate(f"ok = rabbit_networking:start_ssl_listener({listener}, {certificate}, 1)")
+        try:
+            yield f"amqps://localhost:{port}"
+        finally:
+            self.evaluate(f"rabbit_networking:stop_tcp_listener({listener})")
+
+    def renew_certificates(self) -> None:
+        """Read their files anew, and have all who are connected come again."""
+        self.evaluate("ssl:clear_pem_cache()")
+        self.evaluate('rabbit_networking:close_all_user_connections(<<"guest">>, <<"renewed">>)')
+
     def evaluate(self, code: str) -> None:
         """Run Erlang code in the server: without rabbitmqctl, which takes seconds to start."""
         cookie = (self.folder / ".erlang.cookie").read_text(encoding="ascii")
