@@ -221,6 +221,9 @@ class ClientKeyStore(Protocol):
 class DeadLetterStore(Protocol):
     """Where requests that failed for good survive the node.
 
+    A letter that cannot be read, being damaged or of a newer cortexd, is kept as it is: it counts,
+    and is in no list.
+
     Errors: `StorageFailed`, and no other. Cancellation: the caller stops waiting, and what it asked
     for is done or not as a whole.
     """
@@ -244,7 +247,10 @@ class DeadLetterStore(Protocol):
         ...
 
     async def find(self, letter: DeadLetterId) -> DeadLetter | None:
-        """One of them, with its body and the answer of its retry."""
+        """One of them, with its body and the answer of its retry.
+
+        Errors: also `StorageFailed` where it cannot be read.
+        """
         ...
 
     async def retried(self, letter: DeadLetterId, retry: Retry) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from rich.console import RenderableType
 
 from cortexd.ctl.admin_api import AdminApi, as_json, segment
 from cortexd.ctl.showing import items, part, show, table
@@ -23,7 +24,10 @@ def dlq() -> None:
 def list_letters(api: AdminApi, *, limit: int, error: str | None) -> None:
     """The newest ones."""
     document = api.get("/admin/dlq", limit=limit, error=error)
-    show(api, document, table(_HEADINGS, map(_row, items(document))))
+    shown: list[RenderableType] = [table(_HEADINGS, map(_row, items(document)))]
+    if unreadable := document.get("unreadable"):
+        shown.append(f"letters that cannot be read, and are not shown: {unreadable}")
+    show(api, document, *shown)
 
 
 @dlq.command("show")

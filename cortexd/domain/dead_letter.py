@@ -100,6 +100,7 @@ class DeadLetterStats:
     `waiting`: those that have not been answered by a retry. `by_error`: how many of each kind.
     `oldest_at`: in seconds since the epoch. `dropped`: how many have gone ever, because there were
     too many or they were too old. `recent`: the latest few, newest first, without their bodies.
+    `unreadable`: how many of the `total` cannot be shown or retried, as of the last minute.
     """
 
     total: int = 0
@@ -109,3 +110,4 @@ class DeadLetterStats:
     oldest_at: float | None = None
     dropped: int = 0
     recent: Sequence[DeadLetter] = ()
+    unreadable: int = 0

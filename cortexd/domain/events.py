@@ -158,7 +158,10 @@ class DegradationChanged:
 
 @attrs.frozen(kw_only=True)
 class StorageTroubled:
-    """A database cannot keep things, or has lost some; `database` is the name of its file."""
+    """A database cannot keep things, has lost some, or holds some that cannot be read.
+
+    `database` is the name of its file.
+    """
 
     database: str
     reason: str

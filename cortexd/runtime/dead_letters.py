@@ -55,7 +55,7 @@ class NodeDeadLetters:
     def admin(self, doors: DoorParts, emit: Emit) -> DeadLettersAdmin:
         """What operators can do with them."""
         runner = DeadLetterRunner(doors=model_doors(doors), wall_clock=self.wall_clock)
-        return DeadLettersAdmin(self.store, runner, emit, self.wall_clock)
+        return DeadLettersAdmin(self.store, self.stats, runner, emit, self.wall_clock)
 
 
 def node_dead_letters(config: Config, around: Surroundings, emit: Emit) -> NodeDeadLetters:

@@ -34,6 +34,9 @@ MIGRATIONS: Final = (
     """,
 )
 
+UNREADABLE: Final = "a key in it cannot be read, and opens nothing"
+"""What operators are told of one that is damaged, or of a newer cortexd."""
+
 _COLUMNS: Final = (
     "id, digest, name, class, scope, requests_per_minute, tokens_per_minute, created_at, expires_at"
 )
@@ -55,6 +58,7 @@ class StoredClientKeys:
         if not self.path.exists():
             return KeptKeys(is_whole=not self._is_damaged())
         kept = await self.database.read(_load)
+        self.database.note(None if kept.is_whole else UNREADABLE)
         # With the keys gone, the doors must not open to those who have none.
         is_whole = kept.is_whole and (bool(kept.keys) or not self._is_damaged())
         return attrs.evolve(kept, is_whole=is_whole)

@@ -64,6 +64,7 @@ class Database:
         self._file = DatabaseFile(path, migrations, durable=durable, limits=limits or FileLimits())
         self._emit = emit
         self._told: str | None = None
+        self._flaw: str | None = None
         self._stopping = trio.Event()
         # All below is shared with the thread, under this lock.
         self._changed = threading.Condition()
@@ -76,8 +77,16 @@ class Database:
 
     @property
     def trouble(self) -> str | None:
-        """Why it cannot be written to, or what has lately gone wrong with it, if anything."""
-        return self._stalled() or self._file.trouble
+        """Why it cannot be written to, or what is or has lately been wrong with it, if anything."""
+        return self._stalled() or self._file.trouble or self._flaw
+
+    def note(self, flaw: str | None) -> None:
+        """Take down what is wrong with what is in it, says who reads it; `None`: nothing is.
+
+        The file is used as before.
+        """
+        self._flaw = flaw
+        self._tell(self.trouble)
 
     async def write(self, work: Callable[[sqlite3.Connection], T], *, frees: bool = False) -> T:
         """Do `work` in a transaction, in the database's thread; returns once it is on disk.
@@ -229,7 +238,7 @@ class Database:
                 self._token.run_sync_soon(self._deliver, jobs, self._file.trouble)
 
     def _deliver(self, jobs: Sequence[Job], trouble: str | None) -> None:
-        self._tell(trouble)
+        self._tell(trouble or self._flaw)
         for job in jobs:
             job.done.set()
 

@@ -11,8 +11,8 @@ import msgspec
 from cortexd.domain.dead_letter import DeadLetter, DeadLetterLimits, DeadLetterStats, Retry
 from cortexd.domain.ids import DeadLetterId
 from cortexd.ports import DeadLetterStore
+from cortexd.storage import dead_letter_queries as queries
 from cortexd.storage.database import Database
-from cortexd.storage.dead_letter_row import COLUMNS, read_letter
 
 T = TypeVar("T")
 
@@ -39,10 +39,6 @@ MIGRATIONS: Final = (
 OVERHEAD_BYTES: Final = 1024
 """What a letter takes besides its body and its answer, about."""
 
-RECENT_MAX: Final = 10
-
-_OK: Final = range(200, 300)
-
 # Newest first, each with all that is newer than it: what does not fit any more is to go. In the
 # order of their coming, whatever the clock has said; and the newest, which is just being promised,
 # stays even if it is more than all of them may be.
@@ -55,12 +51,20 @@ _BEYOND_LIMITS: Final = """
 
 
 class SqliteDeadLetters(DeadLetterStore):
-    """The store in a database of its own."""
+    """The store in a database of its own.
+
+    What is not to be read in it is passed over, and stays as it is: the cortexd that has written it
+    may come back. It counts as a letter, and goes as the others do: when it is too old or there is
+    no room, when all of its age are purged, and when it is deleted by its id.
+    """
 
     def __init__(self, database: Database, limits: DeadLetterLimits) -> None:
         self._database = database
         self._limits = limits
         self._changes = 0
+        self._removals = 0
+        self._unreadable = 0
+        self._counted_after: int | None = None
 
     @property
     def changes(self) -> int:
@@ -75,11 +79,12 @@ class SqliteDeadLetters(DeadLetterStore):
         self, count: int, *, before: DeadLetterId | None, error: str | None
     ) -> tuple[Sequence[DeadLetter], int]:
         """The newest ones, and how many there are."""
-        return await self._database.read(partial(_page, count=count, before=before, error=error))
+        page = partial(queries.list_page, count=count, before=before, error=error)
+        return await self._database.read(page)
 
     async def find(self, letter: DeadLetterId) -> DeadLetter | None:
         """One of them, with everything."""
-        return await self._database.read(partial(_find, letter=letter))
+        return await self._database.read(partial(queries.find, letter=letter))
 
     async def retried(self, letter: DeadLetterId, retry: Retry) -> bool:
         """Keep what came of a retry."""
@@ -95,23 +100,40 @@ class SqliteDeadLetters(DeadLetterStore):
         return await self._write(purge, frees=True)
 
     async def expire(self, now_s: float) -> None:
-        """Drop what is too old."""
+        """Drop what is too old; what can be read is counted anew after it."""
         await self._write(partial(_drop, limits=self._limits, now_s=now_s), frees=True)
 
     async def statistics(self) -> DeadLetterStats:
         """What there is, and what has gone."""
-        return await self._database.read(_statistics)
+        removals = self._removals
+        if removals != self._counted_after:
+            # Not each time, as all of them are read for it. What is kept meanwhile can be read.
+            self._unreadable = await self._count_unreadable()
+            self._counted_after = removals
+            self._database.note(_flaw(self._unreadable))
+        stats = await self._database.read(queries.statistics)
+        return attrs.evolve(stats, unreadable=self._unreadable)
 
     @property
     def trouble(self) -> str | None:
         """What is wrong with the database, if anything."""
         return self._database.trouble
 
+    async def _count_unreadable(self) -> int:
+        """Look through all of them, in steps, so that no write waits for long."""
+        unreadable = 0
+        after: bytes | None = b""
+        while after is not None:
+            found, after = await self._database.read(partial(queries.unreadable, after=after))
+            unreadable += found
+        return unreadable
+
     async def _write(self, work: Callable[[sqlite3.Connection], T], *, frees: bool = False) -> T:
         try:
             return await self._database.write(work, frees=frees)
         finally:
             self._changes += 1
+            self._removals += frees
 
 
 def _insert(connection: sqlite3.Connection, letter: DeadLetter, limits: DeadLetterLimits) -> None:
@@ -162,36 +184,6 @@ def _drop(connection: sqlite3.Connection, limits: DeadLetterLimits, now_s: float
     connection.execute("UPDATE dropped SET count = count + ?", (dropped,))
 
 
-def _page(
-    connection: sqlite3.Connection, count: int, before: DeadLetterId | None, error: str | None
-) -> tuple[Sequence[DeadLetter], int]:
-    chosen = "error = :error" if error is not None else "TRUE"
-    values = {"error": error, "before": before, "count": count}
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM letters WHERE {chosen} AND (:before IS NULL OR id < :before)"  # noqa: S608  as above
-        " ORDER BY id DESC LIMIT :count",
-        values,
-    ).fetchall()
-    (total,) = connection.execute(
-        f"SELECT count(*) FROM letters WHERE {chosen}",  # noqa: S608  as above
-        values,
-    ).fetchone()
-    return [read_letter(row) for row in rows], total
-
-
-def _find(connection: sqlite3.Connection, letter: DeadLetterId) -> DeadLetter | None:
-    row = connection.execute(
-        f"SELECT {COLUMNS}, body, answer FROM letters JOIN contents USING (id) WHERE id = ?",  # noqa: S608  as above
-        (letter,),
-    ).fetchone()
-    if row is None:
-        return None
-    *columns, body, answer = row
-    found = read_letter(columns)
-    retried = found.retried and attrs.evolve(found.retried, answer=answer)
-    return attrs.evolve(found, body=body, retried=retried)
-
-
 def _retried(
     connection: sqlite3.Connection, letter: DeadLetterId, retry: Retry, limits: DeadLetterLimits
 ) -> bool:
@@ -221,23 +213,10 @@ def _purge(
     ).rowcount
 
 
-def _statistics(connection: sqlite3.Connection) -> DeadLetterStats:
-    total, size, oldest_at, answered = connection.execute(
-        "SELECT count(*), ifnull(sum(bytes), 0), min(kept_at),"
-        " count(*) FILTER (WHERE retried_status BETWEEN ? AND ?) FROM letters",
-        (_OK.start, _OK.stop - 1),
-    ).fetchone()
-    (dropped,) = connection.execute("SELECT count FROM dropped").fetchone()
-    by_error = connection.execute(
-        "SELECT error, count(*) FROM letters GROUP BY error ORDER BY count(*) DESC, error"
-    ).fetchall()
-    recent, _ = _page(connection, RECENT_MAX, None, None)
-    return DeadLetterStats(
-        total=total,
-        waiting=total - answered,
-        bytes=size,
-        by_error=dict(by_error),
-        oldest_at=oldest_at,
-        dropped=dropped,
-        recent=tuple(recent),
-    )
+def _flaw(unreadable: int) -> str | None:
+    """What to tell operators of it."""
+    if not unreadable:
+        return None
+    if unreadable == 1:
+        return "1 letter in it cannot be read, and stays as it is"
+    return f"{unreadable} letters in it cannot be read, and stay as they are"

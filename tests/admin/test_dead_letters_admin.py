@@ -9,9 +9,15 @@ import pytest
 import trio
 import trio.testing
 
+from cortexd.actors.published import Published
 from cortexd.domain.client_key import ClientKeyId
-from cortexd.domain.dead_letter import DeadLetter, DeadLetterLimits, dead_letter_id
-from cortexd.domain.errors import DeadlineExceeded, RequestRefused
+from cortexd.domain.dead_letter import (
+    DeadLetter,
+    DeadLetterLimits,
+    DeadLetterStats,
+    dead_letter_id,
+)
+from cortexd.domain.errors import DeadlineExceeded, RequestRefused, StorageFailed
 from cortexd.domain.events import DeadLetterRetried, Event
 from cortexd.domain.ids import DeadLetterId, RequestId
 from cortexd.domain.outcome import Outcome
@@ -49,10 +55,14 @@ class Office:
 
     def __init__(self, door: FakeDoor) -> None:
         limits = DeadLetterLimits(entries_max=100, bytes_max=10**8, age_s_max=10**6)
-        self.store = SqliteDeadLetters(InlineDatabase(Path("unused"), MIGRATIONS), limits)
+        self.database = InlineDatabase(Path("unused"), MIGRATIONS)
+        self.store = SqliteDeadLetters(self.database, limits)
+        self.stats = Published(DeadLetterStats())
         self.events: list[Event] = []
         runner = DeadLetterRunner(doors={PATH: door}, wall_clock=lambda: 1000.0)
-        self.admin = DeadLettersAdmin(self.store, runner, self.events.append, lambda: 1000.0)
+        self.admin = DeadLettersAdmin(
+            self.store, self.stats, runner, self.events.append, lambda: 1000.0
+        )
 
     async def keep(self, number: int = 0, *, path: str = PATH) -> DeadLetterId:
         """Another letter."""
@@ -184,3 +194,34 @@ async def test_a_door_that_has_gone_is_named(door: FakeDoor) -> None:
     with pytest.raises(RequestRefused, match="door is not there") as refused:
         await office.retry(letter)
     assert refused.value.status == 409
+
+
+async def test_a_letter_that_cannot_be_read_is_not_sent(door: FakeDoor) -> None:
+    """Operators see that it is there, and can throw it away; the others are as ever."""
+    office = Office(door)
+    letters = [await office.keep(number) for number in range(3)]
+    await office.database.write(
+        lambda connection: connection.execute(
+            "UPDATE letters SET outcome = 'postponed' WHERE id = ?", (letters[1],)
+        )
+    )
+    office.stats.publish(await office.store.statistics())
+
+    for operation in (office.admin.show, office.admin.retry):
+        with pytest.raises(StorageFailed, match="cannot be read"):
+            await operation(_request(letters[1]))
+    assert door.requests == []
+    assert (await office.retry(letters[0]))["retried"]["status"] == 200
+    listed = await _listed(office)
+    assert [item["id"] for item in listed["items"]] == [letters[2], letters[0]]
+    assert (listed["total"], listed["unreadable"], listed["next_cursor"]) == (3, 1, None)
+
+    assert await office.admin.delete(_request(letters[1])) == (200, {"deleted": True})
+    office.stats.publish(await office.store.statistics())
+    listed = await _listed(office)
+    assert (listed["total"], listed["unreadable"]) == (2, 0)
+
+
+async def _listed(office: Office) -> Any:
+    _, document = await office.admin.list(DoorRequest(method="GET", path="/", headers={}, body=b""))
+    return document

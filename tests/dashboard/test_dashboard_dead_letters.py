@@ -1,11 +1,14 @@
 """The pages of what went wrong: dead letters, requests, alerts."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.daemon import Daemon
 from tests.dashboard.visitor import Chat, Order, Visit, Visitor
 from tests.operator import wait_until
 
@@ -94,6 +97,23 @@ def test_shows_letters_of_one_error_only(visit: Visit, chat: Chat) -> None:
     expect(choice.locator("option")).to_have_count(2)
     choice.select_option("server_error")
     expect(visitor.page.locator("#letters tr")).to_have_count(1)
+
+
+def test_a_letter_that_cannot_be_read_is_told_of(
+    visit: Visit, chat: Chat, order: Order, node: Daemon
+) -> None:
+    """The page does not say that there is none."""
+    assert chat("huge").status_code == 502
+    with closing(sqlite3.connect(node.folder / "state" / "dead_letters.db")) as disk, disk:
+        disk.execute("UPDATE letters SET outcome = 'postponed'")
+    order("POST", "/admin/dlq/purge", {"older_than_seconds": 3600})  # they are counted after it
+    wait_until(lambda: _figures(order)["unreadable"])
+    page = visit("dead-letters").page
+    expect(page.locator("#dlq-sum")).to_contain_text("1 letter in it cannot be read")
+    with page.expect_response("**/admin/dlq?*error=*"):  # the list has been shown by then
+        page.get_by_label("Error").select_option("server_error")
+    expect(page.locator("#letters tr")).to_have_count(0)
+    expect(page.locator("#no-letters")).to_be_hidden()
 
 
 def test_requests_are_shown_with_their_path(visit: Visit, chat: Chat) -> None:

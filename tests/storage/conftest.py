@@ -1,4 +1,4 @@
-"""Databases that get into trouble, and a quick way to see what became of them."""
+"""Databases that get into trouble, and a quick way to see what became of them; dead letters."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +14,7 @@ from cortexd.storage import connection as connection_module
 from cortexd.storage import database_file
 from cortexd.storage.database import Database
 from cortexd.storage.database_file import FileLimits
+from tests.storage.letters import Shop
 
 TABLE = "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)"
 HANGS_S = 20.0
@@ -83,6 +84,14 @@ async def open_shelf(tmp_path: Path) -> AsyncIterator[OpenShelf]:
     yield open_one
     for shelf in shelves:
         await shelf.database.aclose()
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    """For dead letters; closed after the test."""
+    shop = Shop(tmp_path / "dead_letters.db")
+    yield shop
+    await shop.database.aclose()
 
 
 @pytest.fixture

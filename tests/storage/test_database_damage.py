@@ -209,6 +209,32 @@ async def test_a_lock_of_another_process_is_waited_out(
     other.close()
 
 
+async def test_what_is_wrong_with_what_is_in_it_is_told_as_its_trouble(
+    open_shelf: OpenShelf, impatient: None
+) -> None:
+    """It is used as before, and that is told again which a trouble of the file has hidden."""
+    shelf = open_shelf()
+    await shelf.add(1)
+    shelf.database.note("half of it is odd")
+    assert shelf.told == ["StorageTroubled"]
+    await shelf.add(2)
+    assert shelf.database.trouble == "half of it is odd"
+    other = sqlite3.connect(shelf.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageFailed):
+        await shelf.add(3)
+    assert shelf.database.trouble == "another process has locked it"
+    other.execute("ROLLBACK")
+    other.close()
+    await shelf.wait_until(lambda: shelf.database.trouble == "half of it is odd")
+    shelf.database.note(None)
+
+    await shelf.add(4)
+    assert await shelf.numbers() == [1, 2, 4]
+    assert shelf.database.trouble is None
+    assert shelf.told == [*["StorageTroubled"] * 3, "StorageRecovered"]
+
+
 async def test_a_full_disk_lets_deletes_through(open_shelf: OpenShelf, impatient: None) -> None:
     """Nothing is taken in while it lasts; what is thrown away makes room for the end of it."""
     shelf = open_shelf()

@@ -1,77 +1,23 @@
 """Dead letters on disk: all of each is kept, and not too many of them."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 
-from cortexd.domain.client_key import ClientKeyId
-from cortexd.domain.dead_letter import (
-    DeadLetter,
-    DeadLetterLimits,
-    DeadLetterStats,
-    FailedAttempt,
-    Retry,
-    dead_letter_id,
-)
-from cortexd.domain.ids import DeadLetterId, RequestId, WorkerName
-from cortexd.domain.outcome import Outcome
-from cortexd.storage.database import Database
-from cortexd.storage.dead_letters import MIGRATIONS, OVERHEAD_BYTES, SqliteDeadLetters
+from cortexd.domain.dead_letter import DeadLetterStats, Retry
+from cortexd.domain.ids import DeadLetterId
+from cortexd.storage.dead_letters import OVERHEAD_BYTES
+from tests.storage.letters import NOW_S, Shop, a_letter
 
 pytestmark = pytest.mark.real_time
-
-NOW_S = 1_800_000_000.0
-PLENTY = DeadLetterLimits(entries_max=1000, bytes_max=10**8, age_s_max=86_400.0)
-
-
-def _letter(number: int = 0, **changes: Any) -> DeadLetter:
-    body = changes.get("body", b'{"n": 1}')
-    letter = DeadLetter(
-        id=dead_letter_id(NOW_S + number, 0),
-        kept_at=NOW_S + number,
-        request_id=RequestId(f"r-{number}"),
-        door="openai",
-        path="/v1/chat/completions",
-        model="m",
-        outcome=Outcome.FAILED,
-        error="server_error",
-        message="it broke",
-        attempts=(FailedAttempt(WorkerName("a"), "broke"), FailedAttempt(WorkerName("b"), "gone")),
-        key_id=ClientKeyId("abcd1234"),
-        body_bytes=8,
-        has_body=body is not None,
-        body=body,
-    )
-    return attrs.evolve(letter, **changes)
-
-
-class Shop:
-    """Opens stores over one file."""
-
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path, MIGRATIONS)
-
-    def store(self, **limits: Any) -> SqliteDeadLetters:
-        """With these limits."""
-        return SqliteDeadLetters(self.database, attrs.evolve(PLENTY, **limits))
-
-
-@pytest.fixture
-async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
-    """Closed after the test."""
-    shop = Shop(tmp_path / "dead_letters.db")
-    yield shop
-    await shop.database.aclose()
 
 
 async def test_all_of_a_letter_is_kept(shop: Shop) -> None:
     """Also what is empty, and what SQLite would take for something else."""
     store = shop.store()
-    full = _letter(1)
-    bare = _letter(2, model=None, attempts=(), key_id=None, body=None, message="naïve \0 text")
+    full = a_letter(1)
+    bare = a_letter(2, model=None, attempts=(), key_id=None, body=None, message="naïve \0 text")
     for letter in (full, bare):
         await store.keep(letter)
 
@@ -84,7 +30,7 @@ async def test_the_list_is_newest_first_and_in_pages(shop: Shop) -> None:
     """Without bodies, and by kind of error where that is asked for."""
     store = shop.store()
     for number in range(5):
-        await store.keep(_letter(number, error="timed_out" if number % 2 else "server_error"))
+        await store.keep(a_letter(number, error="timed_out" if number % 2 else "server_error"))
 
     first, total = await store.list_page(2, before=None, error=None)
     rest, _ = await store.list_page(9, before=first[-1].id, error=None)
@@ -101,7 +47,7 @@ async def test_the_oldest_go_when_there_are_too_many(shop: Shop) -> None:
     """They are counted."""
     store = shop.store(entries_max=3)
     for number in range(5):
-        await store.keep(_letter(number))
+        await store.keep(a_letter(number))
 
     letters, _ = await store.list_page(9, before=None, error=None)
     stats = await store.statistics()
@@ -113,10 +59,10 @@ async def test_the_oldest_go_when_they_are_too_much(shop: Shop) -> None:
     """By bytes, those of the answers to retries as well."""
     store = shop.store(bytes_max=3 * (OVERHEAD_BYTES + 1100))
     for number in range(4):
-        await store.keep(_letter(number, body=b"x" * 1000))
+        await store.keep(a_letter(number, body=b"x" * 1000))
     assert (await store.statistics()).total == 3
 
-    newest = _letter(3).id
+    newest = a_letter(3).id
     assert await store.retried(newest, Retry(at=NOW_S, status=200, answer=b"y" * 1500))
 
     letters, _ = await store.list_page(9, before=None, error=None)
@@ -128,33 +74,22 @@ async def test_the_one_that_is_being_kept_does_not_go(shop: Shop) -> None:
     """Not for its size, nor because the clock was set back: its id has been promised."""
     store = shop.store(entries_max=2, bytes_max=3 * OVERHEAD_BYTES)
     for number in (3600, 3601, 0, 1):
-        await store.keep(_letter(number))
-        assert await store.find(_letter(number).id) is not None
+        await store.keep(a_letter(number))
+        assert await store.find(a_letter(number).id) is not None
     letters, _ = await store.list_page(9, before=None, error=None)
     assert [each.request_id for each in letters] == ["r-1", "r-0"]
 
-    large = _letter(2, body=b"x" * 4 * OVERHEAD_BYTES)
+    large = a_letter(2, body=b"x" * 4 * OVERHEAD_BYTES)
     await store.keep(large)
     assert await store.find(large.id) == large
     assert (await store.statistics()).dropped == 4
-
-
-async def test_a_letter_that_cannot_be_read_is_damage(shop: Shop) -> None:
-    """SQLite does not notice it; the file is set aside as any that is damaged."""
-    store = shop.store()
-    await store.keep(_letter())
-    await shop.database.write(lambda c: c.execute("UPDATE letters SET attempts = '[[\"a'"))
-
-    assert await store.list_page(9, before=None, error=None) == ([], 0)
-    assert store.trouble is not None
-    assert store.trouble.startswith("a letter in it is damaged; it was set aside as ")
 
 
 async def test_what_is_too_old_expires(shop: Shop) -> None:
     """And nothing else."""
     store = shop.store(age_s_max=10.0)
     for number in (0, 5, 9):
-        await store.keep(_letter(number))
+        await store.keep(a_letter(number))
 
     await store.expire(NOW_S + 15.0)
 
@@ -165,7 +100,7 @@ async def test_what_is_too_old_expires(shop: Shop) -> None:
 async def test_a_retry_is_kept_on_the_item(shop: Shop) -> None:
     """The last one; an answered letter waits no more."""
     store = shop.store()
-    letter = _letter()
+    letter = a_letter()
     await store.keep(letter)
     await store.retried(letter.id, Retry(at=NOW_S + 1, status=502, answer=b"no", is_cut=True))
     waiting = (await store.statistics()).waiting
@@ -182,11 +117,11 @@ async def test_what_is_thrown_away_is_not_dropped(shop: Shop) -> None:
     """An operator knows what they do; the body goes with the letter."""
     store = shop.store()
     for number in range(5):
-        await store.keep(_letter(number))
+        await store.keep(a_letter(number))
 
-    assert await store.delete(_letter(0).id)
-    assert not await store.delete(_letter(0).id)
-    assert await store.purge(kept_before=NOW_S + 3, sparing=[_letter(1).id]) == 1
+    assert await store.delete(a_letter(0).id)
+    assert not await store.delete(a_letter(0).id)
+    assert await store.purge(kept_before=NOW_S + 3, sparing=[a_letter(1).id]) == 1
     assert await store.purge(kept_before=float("inf"), sparing=[]) == 3
 
     assert await store.statistics() == DeadLetterStats()
@@ -200,8 +135,8 @@ async def test_what_is_thrown_away_is_gone_from_the_disk(shop: Shop, tmp_path: P
     """There are prompts in it, short ones and such that fill pages of their own."""
     store = shop.store()
     for number, body in enumerate((b"a short secret", b"a long secret " * 10_000)):
-        await store.keep(_letter(number, body=body))
-    await store.keep(_letter(2, body=b"what stays"))
+        await store.keep(a_letter(number, body=body))
+    await store.keep(a_letter(2, body=b"what stays"))
     await store.purge(kept_before=NOW_S + 2, sparing=[])
     await shop.database.aclose()
     assert _bytes_in(tmp_path, b"secret") == 0
@@ -217,7 +152,7 @@ async def test_the_figures(shop: Shop) -> None:
     store = shop.store()
     before = store.changes
     for number in range(12):
-        await store.keep(_letter(number, error="timed_out" if number < 4 else "server_error"))
+        await store.keep(a_letter(number, error="timed_out" if number < 4 else "server_error"))
 
     stats = await store.statistics()
     assert stats.total == stats.waiting == 12

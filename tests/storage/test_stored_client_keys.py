@@ -8,7 +8,7 @@ from cortexd.domain.client_key import ClientKey, ClientKeyId, Instant, KeyDigest
 from cortexd.domain.criticality import Criticality
 from cortexd.domain.errors import StorageFailed
 from cortexd.ports import KeptKeys
-from cortexd.storage.client_keys import MIGRATIONS, StoredClientKeys
+from cortexd.storage.client_keys import MIGRATIONS, UNREADABLE, StoredClientKeys
 from cortexd.storage.database import Database
 
 pytestmark = pytest.mark.real_time
@@ -87,7 +87,7 @@ async def test_a_file_that_is_gone_after_damage_is_no_fresh_start(tmp_path: Path
 
 
 async def test_a_damaged_row_costs_nobody_else_their_key(tmp_path: Path) -> None:
-    """The others are read, and it is known that they are not all."""
+    """The others are read, and operators are told that they are not all."""
     store = _store(tmp_path / "keys.db")
     await store.add(KEY)
     await store.add(BARE)
@@ -97,4 +97,10 @@ async def test_a_damaged_row_costs_nobody_else_their_key(tmp_path: Path) -> None
         )
     )
     assert await store.load() == KeptKeys(keys=(BARE,), is_whole=False)
+    assert store.database.trouble == UNREADABLE
+    await store.database.write(
+        lambda connection: connection.execute("UPDATE client_keys SET class = 'premium'")
+    )
+    assert (await store.load()).is_whole
+    assert store.database.trouble is None
     await store.database.aclose()

@@ -17,6 +17,7 @@ def stats_document(stats: DeadLetterStats, trouble: str | None) -> dict[str, Any
         "by_error": dict(stats.by_error),
         "oldest_at": None if stats.oldest_at is None else _moment(stats.oldest_at),
         "dropped": stats.dropped,
+        "unreadable": stats.unreadable,
         "trouble": trouble,
     }
 

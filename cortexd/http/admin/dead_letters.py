@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from cortexd.domain.dead_letter import DeadLetter
+from cortexd.actors.published import Published
+from cortexd.domain.dead_letter import DeadLetter, DeadLetterStats
 from cortexd.domain.errors import RequestRefused
 from cortexd.domain.events import DeadLetterRetried, Emit
 from cortexd.domain.ids import DeadLetterId
@@ -33,18 +34,20 @@ class DeadLettersAdmin:
     def __init__(
         self,
         store: DeadLetterStore,
+        stats: Published[DeadLetterStats],
         runner: DeadLetterRunner,
         emit: Emit,
         wall_clock: Callable[[], float],
     ) -> None:
         self._store = store
+        self._stats = stats
         self._runner = runner
         self._emit = emit
         self._wall_clock = wall_clock
         self._retrying: set[DeadLetterId] = set()
 
     async def list(self, request: DoorRequest) -> tuple[int, Any]:
-        """A page of them, newest first."""
+        """A page of them, newest first; so many of all are on none, being `unreadable`."""
         asked = read_query(request, "limit", "cursor", "error")
         limit = read_limit(asked, default=LIMIT_DEFAULT, most=LIMIT_MAX)
         cursor = asked.get("cursor")
@@ -57,6 +60,7 @@ class DeadLettersAdmin:
         return 200, {
             "items": [item_document(letter) for letter in page],
             "total": total,
+            "unreadable": self._stats.value.unreadable,
             "next_cursor": page[-1].id if len(letters) > limit else None,
         }
 

@@ -10,9 +10,9 @@ from cortexd.actors.client_keys import (
     CLIENT_KEYS,
     ClientKeyNotFound,
     ClientKeys,
-    KeyWishes,
     TooManyClientKeys,
 )
+from cortexd.actors.new_client_key import KeyWishes
 from cortexd.actors.published import Published
 from cortexd.domain.client_key import ClientKeyId, KeyScope
 from cortexd.domain.criticality import Criticality

@@ -120,6 +120,7 @@ STATE_SCHEMAS: Final[dict[str, Schema]] = {
                             "oldest_at": MAYBE_MOMENT,
                             "bytes": COUNT,
                             "dropped": COUNT,
+                            "unreadable": COUNT,
                         },
                     ),
                     "recent_items": many(reference("DeadLetter")),
@@ -257,7 +258,13 @@ MATTER_SCHEMAS: Final[dict[str, Schema]] = {
             "retries": growing("How often it was tried again.", {"count": COUNT}),
         },
     ),
-    "DeadLetters": listing("DeadLetter"),
+    "DeadLetters": {
+        "description": "`unreadable`: so many of all letters cannot be read, and are on no page.",
+        "allOf": [
+            listing("DeadLetter"),
+            growing("", {"unreadable": COUNT}, required=["unreadable"]),
+        ],
+    },
     "Deleted": whole("It is gone.", {"deleted": FLAG}),
     "PurgeWish": closed(
         "Which ones: those of at least that age, or all of them.",

@@ -46,8 +46,8 @@ function showSum({ total, by_error: byError, bytes: size, dropped, trouble }, ch
   offer(choice, Object.keys(byError ?? {}), words);
 }
 
-function showList({ items, next_cursor: next }, actions, more) {
-  document.getElementById("no-letters").hidden = items.length > 0;
+function showList({ items, unreadable, next_cursor: next }, actions, more) {
+  document.getElementById("no-letters").hidden = items.length > 0 || unreadable > 0;
   more.hidden = !next || items.length >= SHOWN_MAX;
   showRows(document.getElementById("letters"), items, {
     key: ({ id }) => id,
