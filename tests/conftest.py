@@ -15,6 +15,9 @@ from trio.testing import MockClock
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
+ANOTHER_PROCESS = {"bad_input", "dashboard", "load", "matrix", "scenario", "secrets"}
+"""The folders of tests whose node is another process: to measure this one would only slow it."""
+
 
 def _run_jumping(
     run: Callable[[], Awaitable[Any]],
@@ -39,9 +42,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _measured(request: pytest.FixtureRequest) -> None:
+    """See to it that only what can count is measured; see `unmeasured`."""
+    if request.path.parent.name in ANOTHER_PROCESS:
+        request.getfixturevalue("unmeasured")
+
+
 @pytest.fixture(scope="module")
 def unmeasured() -> Iterator[None]:
-    """Leave a module out of the coverage: it takes a third of the time then.
+    """Leave a module out of the coverage: it takes a third to two thirds of the time then.
 
     For those that go over and over what other tests reach as well.
     """

@@ -4,7 +4,6 @@ from importlib import metadata
 
 from cortexd.config.masked import masked
 from cortexd.domain.ids import WorkerName
-from cortexd.http.admin.alerts import AlertOperations
 from cortexd.http.admin.cache import CacheAdmin
 from cortexd.http.admin.configuration import ConfigurationAdmin
 from cortexd.http.admin.degradation import DegradationAdmin
@@ -21,24 +20,23 @@ from cortexd.runtime.gauges import processes
 
 def admin_parts(app: Application) -> AdminParts:
     """All that the admin listener serves."""
-    config, live, roster, wall_clock = app.config, app.live, app.roster, app.wall_clock
-    alerts = AlertOperations(
-        alerts=app.alert_book, channels=app.alerts.channels, wall_clock=wall_clock
-    )
-    levels = DegradationAdmin(state=app.degradation, wall_clock=wall_clock)
+    config, live, pool, watch = app.config, app.live, app.pool, app.watch
+    cache, gauge, wall_clock = app.pipeline.cache, app.degradation.gauge, app.around.wall_clock
+    alerts = watch.alerts.admin(wall_clock)
+    levels = DegradationAdmin(state=app.degradation.state, wall_clock=wall_clock)
 
     def is_configured(name: WorkerName) -> bool:
         return any(worker.name == name for worker in live.value.workers)
 
     documents = AdminDocuments(
-        probes=app.doors.probes,
-        snapshot=app.snapshot,
-        in_flight=lambda: app.cutoff.in_flight,
+        probes=watch.probes,
+        snapshot=app.tree.snapshot,
+        in_flight=lambda: app.pipeline.cutoff.in_flight,
         node={"name": config.node.name, "version": metadata.version("cortexd")},
-        cache=app.cache,
+        cache=cache,
         is_configured=is_configured,
-        sample=app.measuring.board.sample,
-        memory_bytes=lambda: app.gauge.resources().memory_bytes,
+        sample=watch.measuring.board.sample,
+        memory_bytes=lambda: gauge.resources().memory_bytes,
         processes=processes,
         dead_letters=app.dead_letters.document,
         alerts=alerts.summary,
@@ -46,33 +44,33 @@ def admin_parts(app: Application) -> AdminParts:
     )
     return AdminParts(
         documents=documents,
-        metrics=app.measuring.door,
-        charts=app.measuring.charts,
-        load_monitor=app.load_monitor.admin,
+        metrics=watch.measuring.door,
+        charts=watch.measuring.charts,
+        load_monitor=watch.load_monitor.admin,
         fleet=app.fleet.admin,
         alerts=alerts,
         workers=WorkersAdmin(
-            roster=roster,
-            board=app.board,
-            view=app.view,
-            recruit=app.recruits,
+            roster=pool.roster,
+            board=pool.board,
+            view=pool.view,
+            recruit=pool.recruit,
             is_configured=is_configured,
             share=app.cluster.share,
         ),
-        cluster=app.cluster.admin(config, app.report, wall_clock),
-        feed=app.feed,
-        requests=app.recent.documents,
+        cluster=app.cluster.admin(config, watch.report, wall_clock),
+        feed=app.events.feed,
+        requests=app.events.recent.documents,
         configuration=ConfigurationAdmin(
-            running=lambda: masked(live.value, [one.settings for one in roster.value]),
+            running=lambda: masked(live.value, [one.settings for one in pool.roster.value]),
             reload_now=app.reloader.reload,
         ),
-        dead_letters=app.dead_letters.admin(app.doors, app.emit),
+        dead_letters=app.dead_letters.admin(app.doors),
         degradation=levels,
         health=HealthAdmin(
-            probes=app.doors.probes,
-            checks=app.checks,
+            probes=watch.probes,
+            checks=pool.checks,
             dashboard=documents.dashboard,
-            system=app.gauge.document,
+            system=gauge.document,
         ),
         keys=app.client_keys.admin,
         audit=AuditLog(config.node.state_dir / AUDIT_LOG),
@@ -80,7 +78,7 @@ def admin_parts(app: Application) -> AdminParts:
         credentials=app.client_keys.admin_credentials,
         chat=model_doors(app.doors)["/v1/chat/completions"],
         cache=CacheAdmin(
-            cache=app.cache,
+            cache=cache,
             is_enabled=lambda: live.value.cache.enabled,
             shared=app.sharing.answers,
         ),

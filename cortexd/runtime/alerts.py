@@ -12,6 +12,7 @@ from cortexd.actors.published import Published
 from cortexd.config.schema import Config
 from cortexd.domain.alert import Condition
 from cortexd.domain.events import Emit
+from cortexd.http.admin.alerts import AlertOperations
 from cortexd.observability.notifiers.build import build_notifier
 from cortexd.policy.alert_rules import NodeReadings
 from cortexd.policy.alert_states import has_warnings
@@ -23,24 +24,32 @@ from cortexd.runtime.cluster import NodeCluster
 class NodeAlerts:
     """Who looks, and who tells people. Without alerts there are no channels.
 
-    `reported`: what is wrong, for the other nodes of a cluster.
+    `reported`: what is wrong, for the other nodes of a cluster. `has_warnings`: whether something
+    is wrong with this node, or with what it shares, that nobody sees to.
     """
 
     parts: AlertParts
     channels: tuple[AlertChannel, ...]
     reported: Published[tuple[Condition, ...]]
+    has_warnings: Callable[[], bool]
+
+    def admin(self, wall_clock: Callable[[], float]) -> AlertOperations:
+        """What operators can do with them."""
+        return AlertOperations(
+            alerts=self.parts.alerts, channels=self.channels, wall_clock=wall_clock
+        )
 
 
 def node_alerts(
     config: Config,
     *,
-    alerts: Alerts,
     read: Callable[[], NodeReadings],
     cluster: NodeCluster,
     emit: Emit,
 ) -> NodeAlerts:
     """What the tree needs for alerts."""
     channels = _channels(config) if config.alerts.enabled else ()
+    alerts: Alerts = Published({})
     reported: Published[tuple[Condition, ...]] = Published(())
     parts = AlertParts(
         settings=config.alerts,
@@ -50,7 +59,12 @@ def node_alerts(
         emit=emit,
         cluster=_cluster_alerts(config, channels, cluster, reported, emit),
     )
-    return NodeAlerts(parts=parts, channels=channels, reported=reported)
+    return NodeAlerts(
+        parts=parts,
+        channels=channels,
+        reported=reported,
+        has_warnings=_warnings_of(alerts, cluster),
+    )
 
 
 def link_trouble(cluster: NodeCluster) -> Callable[[float], str | None]:
@@ -58,8 +72,7 @@ def link_trouble(cluster: NodeCluster) -> Callable[[float], str | None]:
     return (lambda _now: None) if cluster.link is None else cluster.link.trouble
 
 
-def warnings_of(alerts: Alerts, cluster: NodeCluster) -> Callable[[], bool]:
-    """Whether something is wrong with this node, or with what it shares, that nobody sees to."""
+def _warnings_of(alerts: Alerts, cluster: NodeCluster) -> Callable[[], bool]:
     if cluster.link is None:
         return lambda: has_warnings(alerts.value)
     return lambda: has_warnings_about(alerts.value, cluster.view.value.node)

@@ -11,7 +11,6 @@ from cortexd.actors.published import Published
 from cortexd.cluster_ports import SharedClientKeys
 from cortexd.config.schema import Config
 from cortexd.domain.client_key import ClientKey
-from cortexd.domain.events import Emit
 from cortexd.domain.secret import Secret
 from cortexd.http.admin.authentication import AdminCredentials
 from cortexd.http.admin.keys import KeysAdmin
@@ -60,12 +59,11 @@ class NodeClientKeys:
 def node_client_keys(
     live: Published[Config],
     around: Surroundings,
-    emit: Emit,
     shared: SharedClientKeys | None = None,
 ) -> NodeClientKeys:
     """Make it all; nothing is opened yet. `shared`: where the nodes of a cluster tell of theirs."""
     path = live.value.node.state_dir / FILE_NAME
-    database = around.open_database(path, MIGRATIONS, emit=emit)
+    database = around.open_database(path, MIGRATIONS, emit=around.emit)
     keys, limits = _configured(live)
     # Without its actor, a node knows the keys of its configuration, and that there may be others.
     first = key_table(keys, limits, KeyTable(), last_used_at={}, is_complete=False)
@@ -76,14 +74,14 @@ def node_client_keys(
         configured=partial(_configured, live),
         pepper=around.pepper,
         wall_clock=around.wall_clock,
-        emit=emit,
+        emit=around.emit,
         shared=shared,
     )
     return NodeClientKeys(
         database=database,
         actor=actor,
         keyring=Keyring(table=table, pepper=around.pepper, wall_clock=around.wall_clock),
-        attempts=FailedAttempts(emit=emit, clock=around.clock),
+        attempts=FailedAttempts(emit=around.emit, clock=around.clock),
         sessions=Sessions(),
     )
 

@@ -1,7 +1,5 @@
 """The dead letters of this node: their file, and what is published of them."""
 
-import random
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -9,7 +7,6 @@ import attrs
 from cortexd.actors.published import Published
 from cortexd.config.schema import Config
 from cortexd.domain.dead_letter import DeadLetterStats
-from cortexd.domain.events import Emit
 from cortexd.http.admin.dead_letter_documents import queue_document
 from cortexd.http.admin.dead_letters import DeadLettersAdmin
 from cortexd.http.data_routes import DoorParts, model_doors
@@ -34,41 +31,42 @@ class NodeDeadLetters:
     database: Database
     store: DeadLetterStore
     stats: Published[DeadLetterStats]
-    wall_clock: Callable[[], float]
+    around: Surroundings
 
-    def parts(self, config: Config, chance: random.Random, emit: Emit) -> DeadLetterParts | None:
+    def parts(self, config: Config) -> DeadLetterParts | None:
         """What the pipeline needs; `None` where nothing is to be kept."""
         if not config.dlq.enabled:
             return None
         return DeadLetterParts(
             store=self.store,
             store_body=config.dlq.store_body,
-            wall_clock=self.wall_clock,
-            chance=chance,
-            emit=emit,
+            wall_clock=self.around.wall_clock,
+            chance=self.around.chance,
+            emit=self.around.emit,
         )
 
     def document(self) -> dict[str, Any]:
         """The queue at a glance, for the dashboard."""
         return queue_document(self.stats.value, self.store.trouble)
 
-    def admin(self, doors: DoorParts, emit: Emit) -> DeadLettersAdmin:
+    def admin(self, doors: DoorParts) -> DeadLettersAdmin:
         """What operators can do with them."""
-        runner = DeadLetterRunner(doors=model_doors(doors), wall_clock=self.wall_clock)
-        return DeadLettersAdmin(self.store, self.stats, runner, emit, self.wall_clock)
+        emit, wall_clock = self.around.emit, self.around.wall_clock
+        runner = DeadLetterRunner(doors=model_doors(doors), wall_clock=wall_clock)
+        return DeadLettersAdmin(self.store, self.stats, runner, emit, wall_clock)
 
 
-def node_dead_letters(config: Config, around: Surroundings, emit: Emit) -> NodeDeadLetters:
+def node_dead_letters(config: Config, around: Surroundings) -> NodeDeadLetters:
     """Make it all; nothing is opened yet."""
     database = around.open_database(
         config.node.state_dir / FILE_NAME,
         MIGRATIONS,
-        emit=emit,
+        emit=around.emit,
         limits=FileLimits(ballast_bytes=BALLAST_BYTES),
     )
     return NodeDeadLetters(
         database=database,
         store=SqliteDeadLetters(database, config.dlq.limits),
         stats=Published(DeadLetterStats()),
-        wall_clock=around.wall_clock,
+        around=around,
     )

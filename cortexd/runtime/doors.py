@@ -35,10 +35,10 @@ def doors_on(listening: Listening, app: Application) -> Doors:
         data=partial(
             DrainingDoor,
             data,
-            flights=app.flights,
+            flights=app.pipeline.flights,
             drain=app.drain,
             drain_s=app.config.node.drain_seconds,
-            cutoff=app.cutoff,
+            cutoff=app.pipeline.cutoff,
         ),
         admin=_door(app.config, listening.admin, operators, own_origin_only=True),
     )

@@ -1,6 +1,5 @@
 """The node's part in a fleet, put together; without `[fleet]` there is none, and no RabbitMQ."""
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
@@ -19,9 +18,7 @@ from cortexd.actors.fleet_monitor import (
 )
 from cortexd.actors.fleet_roster import FleetRoster
 from cortexd.actors.published import Published
-from cortexd.actors.roster import Recruit, Roster
 from cortexd.config.schema import Config
-from cortexd.domain.events import Emit
 from cortexd.domain.fleet import AgentName, LineStanding
 from cortexd.domain.fleet_events import FleetMessageRejected
 from cortexd.fleet_ports import FleetLine
@@ -31,6 +28,7 @@ from cortexd.observability.metric_catalog import Metric
 from cortexd.policy.alert_rules import FleetReading
 from cortexd.policy.fleet import AgentState
 from cortexd.policy.fleet_dedup import DedupWindow
+from cortexd.runtime.pool import NodePool
 from cortexd.runtime.surroundings import Surroundings
 from cortexd.storage.database import Database
 from cortexd.storage.fleet_activity import MIGRATIONS, StoredFleetHistory
@@ -69,20 +67,9 @@ class NodeFleet:
             yield catalog.FLEET_AGENTS, (state.value,), float(states.count(state))
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class FleetSurroundings:
-    """What of the node the fleet is to work with."""
-
-    config: Config
-    roster: Roster
-    recruit: Recruit
-    around: Surroundings
-    emit: Emit
-
-
-def node_fleet(node: FleetSurroundings) -> NodeFleet:
+def node_fleet(config: Config, around: Surroundings, pool: NodePool) -> NodeFleet:
     """Make it all. Nothing is connected to, and nothing opened, yet."""
-    settings, around, emit = node.config.fleet, node.around, node.emit
+    settings, emit = config.fleet, around.emit
     fleet: Fleet = Published({})
     if settings.amqp_url is None or settings.signing_key is None:
         return NodeFleet(
@@ -91,7 +78,7 @@ def node_fleet(node: FleetSurroundings) -> NodeFleet:
             read=lambda: None,
         )
     database = around.open_database(
-        node.config.node.state_dir / FILE_NAME, MIGRATIONS, durable=False, emit=emit
+        config.node.state_dir / FILE_NAME, MIGRATIONS, durable=False, emit=emit
     )
     history = StoredFleetHistory(database, age_s=settings.history_seconds)
 
@@ -99,7 +86,7 @@ def node_fleet(node: FleetSurroundings) -> NodeFleet:
         desk.line_changed(standing)
         tell_of_line(standing)
 
-    line, run = _line(node.config, line_changed, emit, around.chance)
+    line, run = _line(config, around, line_changed)
     desk = CommandDesk(
         line=line,
         command_s=settings.command_seconds,
@@ -113,8 +100,8 @@ def node_fleet(node: FleetSurroundings) -> NodeFleet:
         line=line,
         desk=desk,
         roster=FleetRoster(
-            roster=node.roster,
-            recruit=node.recruit,
+            roster=pool.roster,
+            recruit=pool.recruit,
             is_silent=partial(_is_silent, fleet),
             emit=emit,
         ),
@@ -125,7 +112,7 @@ def node_fleet(node: FleetSurroundings) -> NodeFleet:
         emit=emit,
     )
     doors = FleetDoors(
-        fleet=fleet, settings=settings, line=line, desk=desk, history=history, roster=node.roster
+        fleet=fleet, settings=settings, line=line, desk=desk, history=history, roster=pool.roster
     )
     return NodeFleet(
         admin=FleetAdmin(doors=doors),
@@ -144,10 +131,7 @@ def node_fleet(node: FleetSurroundings) -> NodeFleet:
 
 
 def _line(
-    config: Config,
-    on_change: Callable[[LineStanding], None],
-    emit: Emit,
-    chance: random.Random,
+    config: Config, around: Surroundings, on_change: Callable[[LineStanding], None]
 ) -> tuple[FleetLine, Callable[[], Any]]:
     # Only here: a node without a fleet does not need the libraries.
     from cortexd.fleet.link import Line, LineParts  # noqa: PLC0415
@@ -156,6 +140,10 @@ def _line(
     settings = config.fleet
     if settings.amqp_url is None or settings.signing_key is None:
         raise ValueError("a fleet has an address and a key")
+
+    def on_reject(queue: str, reason: str) -> None:
+        around.emit(FleetMessageRejected(queue=queue, reason=reason))
+
     line = Line(
         LineParts(
             url=settings.amqp_url,
@@ -164,10 +152,10 @@ def _line(
             topology=node_topology(config.node.name),
             take=take_message,
             on_change=on_change,
-            on_reject=lambda queue, reason: emit(FleetMessageRejected(queue=queue, reason=reason)),
+            on_reject=on_reject,
             is_untaken=(CallFailed,),
             pulse_s=PULSE_S,
-            chance=chance,
+            chance=around.chance,
         )
     )
     return line, line.run

@@ -14,12 +14,12 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
-import attrs
 import trio
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.utils import parse_socket_addr
 
-from cortexd.runtime.http_protocol import Host, Http11
+from cortexd.runtime.http_host import Host, Patience
+from cortexd.runtime.http_protocol import Http11
 
 READ_BYTES: Final = 64 * 1024
 HEAD_BYTES: Final = 8 * 1024
@@ -53,14 +53,6 @@ class Phase(Enum):
     IDLE = auto()  # before the first byte of a request
     HEAD = auto()
     BUSY = auto()  # from a complete head to the end of the response; the application's time
-
-
-@attrs.frozen(kw_only=True)
-class Patience:
-    """How long a client may take, in seconds."""
-
-    keep_alive_s: float
-    header_s: float
 
 
 class Connection:

@@ -19,8 +19,8 @@ from hypercorn.config import Config
 
 from cortexd.http.guard import HEADER_BYTES_MAX, AsgiApp
 from cortexd.http.host_errors import OVER_CONNECTED
-from cortexd.runtime.http_connection import Connection, Patience
-from cortexd.runtime.http_protocol import Context, Host
+from cortexd.runtime.http_connection import Connection
+from cortexd.runtime.http_host import Context, Host, Patience
 from cortexd.runtime.listening_sockets import BACKLOG_CONNECTIONS_MAX
 
 log = structlog.get_logger(__name__)

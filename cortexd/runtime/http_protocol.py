@@ -8,104 +8,29 @@ socket; what it wants done it says in Hypercorn's events `Closed` and `Updated`,
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-import attrs
 import h11
 import trio
-from hypercorn.config import Config
 from hypercorn.events import Closed, Updated
 from hypercorn.events import Event as ConnectionEvent
-from hypercorn.protocol.events import (
-    Body,
-    EndBody,
-    Event,
-    Request,
-    Response,
-    StreamClosed,
-)
+from hypercorn.protocol.events import Body, EndBody, Event, Request, Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
-from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
-from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 
-from cortexd.http.guard import AsgiApp, Message, Receive, Scope, Send
+from cortexd.http.guard import Message, Receive, Scope, Send
 from cortexd.http.head_lines import (
     announces_too_much,
     is_ambiguous,
     is_broken_line,
     may_be_request,
 )
+from cortexd.runtime.http_exchange import BODILESS, HttpExchange
+from cortexd.runtime.http_host import Host
 from cortexd.runtime.http_request_tasks import RequestTasks
 
 Address: TypeAlias = tuple[str, int] | None
 
-_BODILESS = (204, 304)
 _UNREAD = (h11.SEND_BODY, h11.ERROR)
 _PAST_LAST_REQUEST = (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
-
-
-class _StopFlag(EventWrapper):
-    def set_nowait(self) -> None:
-        self._event.set()
-
-
-class Context(WorkerContext):
-    """What all connections of a listener share: whether it is stopping."""
-
-    def __init__(self) -> None:
-        super().__init__(max_requests=None)
-        self._stop = _StopFlag()
-        self.terminated = self._stop
-
-    def stop(self) -> None:
-        """From now on every response is the last one of its connection."""
-        self._stop.set_nowait()
-
-
-@attrs.frozen(kw_only=True)
-class Host:
-    """Whom a connection serves requests for, and how."""
-
-    app: AsgiApp
-    config: Config
-    context: Context
-    body_bytes_max: int
-
-
-class _Exchange(HTTPStream):
-    """A request and its response.
-
-    Once the end of the response is being sent, the client is free to leave: that is no disconnect
-    for the application, which may still have to book what it has just served.
-    """
-
-    send_piece: Callable[[bytes], Awaitable[None]]
-    _is_ending = False
-
-    async def app_send(self, message: Message) -> None:
-        # Hypercorn weighs what else it could be, and a stream is thousands of pieces.
-        if message is not None and message.get("more_body") and self._has_body:
-            if body := message["body"]:
-                await self.send_piece(body)
-            return
-        await super().app_send(message)
-
-    @property
-    def _has_body(self) -> bool:
-        return (
-            self.state is ASGIHTTPState.RESPONSE
-            and self.scope["method"] != "HEAD"
-            and self.response["status"] not in _BODILESS
-        )
-
-    async def handle(self, event: Event) -> None:
-        if isinstance(event, StreamClosed) and self._is_ending:
-            self.closed = True
-            return
-        await super().handle(event)
-
-    async def _send_closed(self) -> None:
-        self._is_ending = True
-        await super()._send_closed()
 
 
 class Http11(H11Protocol):
@@ -204,7 +129,7 @@ class Http11(H11Protocol):
         """Whether h11 frames this response's body in chunks (RFC 9112, section 6)."""
         return (
             self.connection.their_http_version == b"1.1"
-            and response.status_code not in _BODILESS
+            and response.status_code not in BODILESS
             and all(name != b"content-length" for name, _ in response.headers)
         )
 
@@ -271,7 +196,7 @@ class Http11(H11Protocol):
         await self.send(Updated(idle=False))
         is_waiting = self.connection.they_are_waiting_for_100_continue
         app = self._inviting if is_waiting and self._is_welcome(request) else self._app
-        self.stream = _Exchange(
+        self.stream = HttpExchange(
             app,  # type: ignore[arg-type]  # only ever handed back to RequestTasks
             self.config,
             self.context,

@@ -1,9 +1,8 @@
 """The settings that a running node can change, and how each part takes them up."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-import attrs
 import trio
 
 from cortexd.actors.circuit_breakers import CIRCUIT_BREAKERS, CircuitBreakers
@@ -13,9 +12,7 @@ from cortexd.actors.published import Published
 from cortexd.actors.roster import Roster
 from cortexd.actors.worker_pool import WORKER_POOL, WorkerPool
 from cortexd.config.schema import Config
-from cortexd.pipeline.exchange import ChatService
-from cortexd.pipeline.live_service import LiveService
-from cortexd.policy.answer_cache import AnswerCache
+from cortexd.runtime.pipeline import NodePipeline
 from cortexd.runtime.reload import Reloadable
 from supervisor_tree import MailboxFull, whereis
 
@@ -39,27 +36,17 @@ class LiveAliases(Mapping[str, tuple[str, ...]]):
         return len(self._live.value.routing.aliases)
 
 
-@attrs.frozen(kw_only=True)
-class LiveParts:
-    """What takes up new settings. `pipeline_of` makes a pipeline that goes by a configuration."""
-
-    roster: Roster
-    cache: AnswerCache
-    pipeline: LiveService
-    pipeline_of: Callable[[Config], ChatService]
-
-
-def live_settings(parts: LiveParts) -> Sequence[Reloadable]:
+def live_settings(roster: Roster, pipeline: NodePipeline) -> Sequence[Reloadable]:
     """Each section that can change. An actor that is not there reads it when it comes back."""
 
     def renew_pipeline(config: Config) -> None:
-        parts.pipeline.replace(parts.pipeline_of(config))
+        pipeline.service.replace(pipeline.made_for(config))
 
     def resize_cache(config: Config) -> None:
-        parts.cache.resize(config.cache.max_bytes, trio.current_time())
+        pipeline.cache.resize(config.cache.max_bytes, trio.current_time())
 
     def fit_budgets(config: Config) -> None:
-        for worker in parts.roster.value:
+        for worker in roster.value:
             worker.traffic.budget.configure(config.retry)
 
     return (

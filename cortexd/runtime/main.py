@@ -91,7 +91,7 @@ async def _run_node(config: Config, listening: Listening, around: Surroundings) 
             except SupervisionError as error:
                 log.critical("the supervision tree gave up", reason=str(error), exc_info=error)
                 code = EXIT_TREE_GAVE_UP
-            for worker in (*app.roster.value, *app.leaving.value):
+            for worker in (*app.pool.roster.value, *app.pool.leaving.value):
                 await worker.provider.aclose()
             nursery.cancel_scope.cancel()
     log.info("stopped", exit_code=code)
@@ -101,17 +101,17 @@ async def _run_node(config: Config, listening: Listening, around: Surroundings) 
 async def _serve(app: Application, listening: Listening) -> None:
     async with open_tree(supervision_tree(app, doors_on(listening, app))) as tree:
         tree.add_hook(log_supervision)
-        tree.add_hook(feeding(app.feed))
+        tree.add_hook(feeding(app.events.feed))
         app.tree.publish(tree)
         settle()
-        app.manager.ready()
+        app.around.manager.ready()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_announce, app, listening)
             nursery.start_soon(_reload_as_ordered, app)
             await app.drain.ordered.wait()
             nursery.cancel_scope.cancel()
-        app.manager.stopping()
-        app.feed.close()
+        app.around.manager.stopping()
+        app.events.feed.close()
         log.info("draining", seconds_max=app.config.node.drain_seconds)
         with trio.move_on_after(app.config.node.predrain_seconds):
             await app.drain.hurried.wait()
@@ -121,9 +121,9 @@ async def _serve(app: Application, listening: Listening) -> None:
 async def _obey(signals: AsyncIterator[int], app: Application) -> None:
     async for number in signals:
         if number == signal.SIGUSR1:
-            tree = app.tree.value
-            if tree is not None:
-                log_tree(tree.snapshot())
+            snapshot = app.tree.snapshot()
+            if snapshot is not None:
+                log_tree(snapshot)
         elif number == signal.SIGHUP:
             if app.drain.ordered.is_set():
                 log.info("reload ignored: the node is stopping")
@@ -137,9 +137,9 @@ async def _obey(signals: AsyncIterator[int], app: Application) -> None:
 async def _reload_as_ordered(app: Application) -> None:
     while True:
         await app.reloader.wait_ordered()
-        app.manager.reloading()
+        app.around.manager.reloading()
         await app.reloader.reload_and_log()
-        app.manager.ready()
+        app.around.manager.ready()
 
 
 async def _insist(app: Application) -> None:
@@ -153,12 +153,12 @@ async def _insist(app: Application) -> None:
 
 
 async def _announce(app: Application, listening: Listening) -> None:
-    await wait_for_verdicts(app.view)
+    await wait_for_verdicts(app.pool.view)
     text = announcement(
         node=app.config.node.name,
         data=listening.data_addresses,
         admin=listening.admin_addresses,
         token_file=listening.token_file,
-        members=app.view.value.members,
+        members=app.pool.view.value.members,
     )
     print(text, flush=True)  # noqa: T201  the one thing that goes to stdout

@@ -53,12 +53,7 @@ class Measuring:
 
 
 def measuring(
-    config: Config,
-    *,
-    counted: Counters,
-    gauges: Gauges,
-    around: Surroundings,
-    emit: Emit,
+    config: Config, *, counted: Counters, gauges: Gauges, around: Surroundings
 ) -> Measuring:
     """Make it all; nothing is opened yet."""
     wall_clock = around.wall_clock
@@ -66,7 +61,7 @@ def measuring(
     database, history = None, None
     if config.metrics.enabled:
         path = config.node.state_dir / FILE_NAME
-        database = around.open_database(path, MIGRATIONS, durable=False, emit=emit)
+        database = around.open_database(path, MIGRATIONS, durable=False, emit=around.emit)
         history = StoredMetricsHistory(
             database, samples_s=RECENT_S, minutes_s=config.metrics.history_seconds
         )

@@ -73,24 +73,28 @@ def supervision_tree(app: Application, doors: Doors) -> Supervisor:
 
 def _heartbeat(app: Application) -> Sequence[ChildSpec]:
     # First up and last down: a node that drains is alive.
-    if not app.manager.listens:
+    manager = app.around.manager
+    if not manager.listens:
         return ()
 
     def status() -> str:
         return status_line(
-            app.view.value.members,
-            app.degradation.value.level,
-            in_flight=app.cutoff.in_flight,
+            app.pool.view.value.members,
+            app.degradation.state.value.level,
+            in_flight=app.pipeline.cutoff.in_flight,
             is_draining=app.drain.ordered.is_set(),
         )
 
-    return (ChildSpec("heartbeat", task(beat, app.manager, status), backoff=ACTOR_BACKOFF),)
+    return (ChildSpec("heartbeat", task(beat, manager, status), backoff=ACTOR_BACKOFF),)
 
 
 def _engines(app: Application) -> Supervisor:
     # A branch of its own: an actor's restart must never end an engine that is answering.
     return Supervisor(
-        *(ChildSpec(name, engine, backoff=ENGINE_BACKOFF) for name, engine in app.engines.items()),
+        *(
+            ChildSpec(name, engine, backoff=ENGINE_BACKOFF)
+            for name, engine in app.pool.engines.items()
+        ),
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,
     )
@@ -112,27 +116,27 @@ def _links(app: Application) -> Sequence[ChildSpec]:
 def _workers(app: Application) -> Supervisor:
     # rest_for_one: each of them starts from what those before it have published.
     # What can be reloaded is read anew by each incarnation.
-    live, roster, board, view = app.live, app.roster, app.board, app.view
+    live, around, pool = app.live, app.around, app.pool
 
-    def pool() -> WorkerPool:
-        return WorkerPool(roster, board, view, live.value.pool.strategy)
+    def worker_pool() -> WorkerPool:
+        return WorkerPool(pool.roster, pool.board, pool.view, live.value.pool.strategy)
 
     def monitor() -> HealthMonitor:
         settings = live.value.health
         heard = app.cluster.heard(2 * settings.interval_seconds)
         return HealthMonitor(
-            *(roster, board, settings, app.checks),
-            chance=app.chance,
-            emit=app.emit,
+            *(pool.roster, pool.board, settings, pool.checks),
+            chance=around.chance,
+            emit=around.emit,
             heard=heard,
         )
 
-    registry = partial(WorkerRegistry, roster, app.leaving, app.emit)
-    breakers = partial(CircuitBreakers, roster, app.emit)
+    registry = partial(WorkerRegistry, pool.roster, pool.leaving, around.emit)
+    breakers = partial(CircuitBreakers, pool.roster, around.emit)
     return Supervisor(
         ChildSpec("worker-registry", registry, name=WORKER_REGISTRY, backoff=ACTOR_BACKOFF),
         ChildSpec("circuit-breakers", breakers, name=CIRCUIT_BREAKERS, backoff=ACTOR_BACKOFF),
-        ChildSpec("worker-pool", pool, name=WORKER_POOL, backoff=ACTOR_BACKOFF),
+        ChildSpec("worker-pool", worker_pool, name=WORKER_POOL, backoff=ACTOR_BACKOFF),
         ChildSpec("health-monitor", monitor, name=HEALTH_MONITOR, backoff=ACTOR_BACKOFF),
         strategy=Strategy.REST_FOR_ONE,
         max_restarts=RESTARTS_MAX,
@@ -143,22 +147,22 @@ def _guard(app: Application) -> Supervisor:
     # one_for_one: they have nothing to do with each other.
     manager = partial(
         DegradationManager,
-        app.degradation,
-        app.view,
-        app.gauge.pressure,
+        app.degradation.state,
+        app.pool.view,
+        app.degradation.gauge.pressure,
         app.config.degradation,
-        app.emit,
+        app.around.emit,
     )
     letters = partial(
         DeadLetterQueue,
         app.dead_letters.store,
         app.dead_letters.stats,
-        app.emit,
-        app.dead_letters.wall_clock,
+        app.around.emit,
+        app.around.wall_clock,
     )
     return Supervisor(
         ChildSpec("dead-letter-queue", letters, name=DEAD_LETTER_QUEUE, backoff=ACTOR_BACKOFF),
-        ChildSpec("loop-lag", task(app.lag.measure), backoff=ACTOR_BACKOFF),
+        ChildSpec("loop-lag", task(app.degradation.lag.measure), backoff=ACTOR_BACKOFF),
         ChildSpec("degradation-manager", manager, name=DEGRADATION_MANAGER, backoff=ACTOR_BACKOFF),
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,
@@ -167,8 +171,8 @@ def _guard(app: Application) -> Supervisor:
 
 def _state(app: Application) -> Supervisor:
     keys = partial(ClientKeys, app.client_keys.actor)
-    load_monitor = partial(LoadMonitor, app.load_monitor.parts)
-    manager = partial(AlertManager, app.alerts.parts)
+    load_monitor = partial(LoadMonitor, app.watch.load_monitor.parts)
+    manager = partial(AlertManager, app.watch.alerts.parts)
     alerts = ChildSpec("alert-manager", manager, name=ALERT_MANAGER, backoff=ACTOR_BACKOFF)
     return Supervisor(
         ChildSpec(
@@ -176,7 +180,7 @@ def _state(app: Application) -> Supervisor:
         ),
         # No child of its own: its file is only there once there are keys, and it needs no closing.
         ChildSpec("client-keys", keys, name=CLIENT_KEYS, backoff=ACTOR_BACKOFF),
-        *_metrics(app.measuring),
+        *_metrics(app.watch.measuring),
         ChildSpec("load-monitor", load_monitor, name=LOAD_MONITOR, backoff=ACTOR_BACKOFF),
         *([alerts] if app.config.alerts.enabled else []),
         strategy=Strategy.ONE_FOR_ONE,
@@ -195,10 +199,11 @@ def _metrics(measuring: Measuring) -> Iterator[ChildSpec]:
 
 def _alert_channels(app: Application) -> Supervisor:
     # A branch of its own, each channel for itself: none of them is of any use to the others.
+    around = app.around
     return Supervisor(
         *(
-            ChildSpec(each.name, task(each.run, app.chance, app.emit), backoff=ACTOR_BACKOFF)
-            for each in app.alerts.channels
+            ChildSpec(each.name, task(each.run, around.chance, around.emit), backoff=ACTOR_BACKOFF)
+            for each in app.watch.alerts.channels
         ),
         strategy=Strategy.ONE_FOR_ONE,
         max_restarts=RESTARTS_MAX,

@@ -29,12 +29,13 @@ def _new_chance() -> random.Random:
 class Surroundings:
     """The real world, unless somebody says otherwise; `adapters` is theirs, see there.
 
-    `clock` is monotonic and `wall_clock` gives seconds since the epoch. What waits or measures in
-    the pipeline and below has Trio's clock. `environ` is where the keys are of workers that are
-    added; `read_config` reads the configuration anew, or raises `ConfigInvalid`; `None` where it
-    came from no file. `open_database` makes a database, with the arguments of `Database`. `pepper`
-    is what client keys are kept with; one that is made here is gone with the process. `known`: the
-    secrets that the log is kept clear of.
+    `emit` is told of what happens; the parts of a node are given one that tells its own keepers as
+    well. `clock` is monotonic and `wall_clock` gives seconds since the epoch. What waits or
+    measures in the pipeline and below has Trio's clock. `environ` is where the keys are of workers
+    that are added; `read_config` reads the configuration anew, or raises `ConfigInvalid`; `None`
+    where it came from no file. `open_database` makes a database, with the arguments of `Database`.
+    `pepper` is what client keys are kept with; one that is made here is gone with the process.
+    `known`: the secrets that the log is kept clear of.
     """
 
     emit: Emit = log_event

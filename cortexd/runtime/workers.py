@@ -30,11 +30,11 @@ def hire(
     config: Config,
     terms: HiringTerms,
     parts: AdapterParts,
-    duty: Callable[[WorkerSettings], Duty] | None = None,
+    duty: Callable[[WorkerSettings], Duty],
 ) -> Staff:
     """Make every worker's adapter; nothing is connected to or started yet.
 
-    `duty`: in a cluster, when an engine is to run on this node; `None`: always.
+    `duty`: when the engine of a worker is to run.
     """
     workers: list[RegisteredWorker] = []
     engines: dict[str, Callable[[], Service]] = {}
@@ -50,11 +50,7 @@ def hire(
                 own.address,
                 on_ready=partial(check_soon, settings.name),
             )
-            engines[settings.name] = (
-                engine
-                if duty is None
-                else partial(StandbyEngine, engine, own.address, duty(settings))
-            )
+            engines[settings.name] = partial(StandbyEngine, engine, own.address, duty(settings))
     return Staff(tuple(workers), engines)
 
 

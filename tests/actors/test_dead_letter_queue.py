@@ -42,6 +42,7 @@ class Moody(SqliteDeadLetters):
 class Queue:
     """The actor and what it works on."""
 
+    database: InlineDatabase
     store: Moody
     stats: Published[DeadLetterStats]
     events: list[Event]
@@ -77,9 +78,8 @@ class Queue:
 async def _queue(path: Path, *, age_s_max: float = 86_400.0) -> AsyncIterator[Queue]:
     limits = DeadLetterLimits(entries_max=3, bytes_max=10**6, age_s_max=age_s_max)
     events: list[Event] = []
-    queue = Queue(
-        Moody(InlineDatabase(path, MIGRATIONS), limits), Published(DeadLetterStats()), events
-    )
+    database = InlineDatabase(path, MIGRATIONS)
+    queue = Queue(database, Moody(database, limits), Published(DeadLetterStats()), events)
 
     def actor() -> DeadLetterQueue:
         return DeadLetterQueue(
@@ -112,6 +112,26 @@ async def test_old_letters_are_swept(tmp_path: Path) -> None:
         assert queue.stats.value.total == 0
         assert queue.stats.value.dropped == 1
         assert queue.events == [DeadLettersDropped(count=1)]
+
+
+async def test_what_cannot_be_read_is_found_by_the_sweep(tmp_path: Path) -> None:
+    """Also where nobody writes; operators see how many there are, and are told of trouble."""
+    async with _queue(tmp_path) as queue:
+        for number in range(3):
+            await queue.keep(number)
+        await queue.wait_total(3)
+        assert queue.stats.value.unreadable == 0
+        await queue.database.write(
+            lambda connection: connection.execute(
+                "UPDATE letters SET outcome = 'postponed' WHERE request_id <> 'r-1'"
+            )
+        )
+        await trio.sleep(SWEEP_S + 1)
+        stats = queue.stats.value
+        assert (stats.total, stats.unreadable) == (3, 2)
+        assert [letter.request_id for letter in stats.recent] == ["r-1"]
+        assert queue.store.trouble == "2 letters in it cannot be read, and stay as they are"
+        assert queue.events == []
 
 
 async def test_letters_that_make_room_are_told(tmp_path: Path) -> None:

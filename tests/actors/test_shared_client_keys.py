@@ -15,9 +15,8 @@ from cortexd.actors.client_keys import (
     TICK_S,
     ClientKeyParts,
     ClientKeys,
-    KeyWishes,
-    NewKey,
 )
+from cortexd.actors.new_client_key import KeyWishes, NewKey
 from cortexd.actors.published import Published
 from cortexd.domain.client_key import (
     ClientKey,

@@ -18,7 +18,11 @@ import pytest
 from tests.daemon import UNMEASURED
 from tests.operator import wait_until
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 HANGS_S = 120.0
 BRIEF = ("--users", "3", "--ramp", "0.5", "--hold", "2")

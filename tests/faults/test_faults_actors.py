@@ -139,7 +139,8 @@ async def test_a6_a_hundred_children_crash_at_once_and_again(tmp_path: Path) -> 
         raise Boom
 
     def with_engines(app: Application) -> Application:
-        return attrs.evolve(app, engines={f"engine-{n}": task(engine) for n in range(STORM)})
+        engines = {f"engine-{n}": task(engine) for n in range(STORM)}
+        return attrs.evolve(app, pool=attrs.evolve(app.pool, engines=engines))
 
     async with under_load(tmp_path, adapt=with_engines) as node:
         events = events_of(node.tree)

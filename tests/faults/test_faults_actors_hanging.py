@@ -121,8 +121,8 @@ async def test_a3_a_full_mailbox(tmp_path: Path, path: str) -> None:
         with trio.fail_after(1):
             for name in ACTORS.values():
                 await whereis(name).call(handle)
-        checked_at = node.app.view.value.members[0].health.checked_at or 0.0
+        checked_at = node.app.pool.view.value.members[0].health.checked_at or 0.0
         await trio.sleep(BLOCKED_S)
-        assert (node.app.view.value.members[0].health.checked_at or 0.0) > checked_at
+        assert (node.app.pool.view.value.members[0].health.checked_at or 0.0) > checked_at
         assert look(node, path).mailbox_depth == 0
         assert node.incarnations()["root/workers"] == 1

@@ -151,8 +151,8 @@ async def test_c1_a_client_that_makes_no_progress_is_cut(
                 await trio.sleep(0.05)
             while not upstream.asked[plan.name].is_cut:  # noqa: ASYNC110  another thread's
                 await trio.sleep(0.05)
-            (worker,) = app.roster.value
-            assert (worker.slots.in_flight, app.cutoff.in_flight) == (0, 0)
+            (worker,) = app.pool.roster.value
+            assert (worker.slots.in_flight, app.pipeline.cutoff.in_flight) == (0, 0)
     assert _outcomes(events) == [Outcome.CLIENT_LEFT]
 
 

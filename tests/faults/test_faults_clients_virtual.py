@@ -69,9 +69,10 @@ queue_max = 200
             for _ in range(100):
                 clients.start_soon(node.ask)
             await trio.sleep(0.1)
-            (slots,) = [each.slots for each in node.app.roster.value]
+            (slots,) = [each.slots for each in node.app.pool.roster.value]
             held = {"queued": (1, 99), "backing off": (0, 0)}.get(phase, (100, 0))
-            assert (slots.in_flight, slots.queued, node.app.cutoff.in_flight) == (*held, 100)
+            in_flight = node.app.pipeline.cutoff.in_flight
+            assert (slots.in_flight, slots.queued, in_flight) == (*held, 100)
             clients.cancel_scope.cancel()
         with trio.move_on_after(LEFT_S_MAX):
             while not node.is_idle():  # noqa: ASYNC110  time is virtual

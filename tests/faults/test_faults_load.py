@@ -124,9 +124,9 @@ class Counting:
 
 def _counting(app: Application, *, is_uneven: bool = False) -> Application:
     """The same node over a worker of that kind."""
-    (worker,) = app.roster.value
+    (worker,) = app.pool.roster.value
     counting: Any = Counting(worker.provider, is_uneven=is_uneven)
-    app.roster.publish((attrs.evolve(worker, provider=counting),))
+    app.pool.roster.publish((attrs.evolve(worker, provider=counting),))
     return app
 
 
@@ -258,7 +258,7 @@ async def _ask_the_same(node: VirtualNode, told: list[Told]) -> None:
 
 
 def _asked(node: VirtualNode) -> Counter[str]:
-    (worker,) = node.app.roster.value
+    (worker,) = node.app.pool.roster.value
     counting: Any = worker.provider
     asked: Counter[str] = counting.asked
     return asked

@@ -63,7 +63,7 @@ def _open_files(pid: int) -> int:
 
 
 def _level(node: VirtualNode) -> str:
-    return node.app.degradation.value.level.value
+    return node.app.degradation.state.value.level.value
 
 
 def _is_ready(client: httpx.Client) -> bool:
@@ -105,11 +105,11 @@ def test_p1_a_node_without_files_is_not_ready_and_recovers_by_itself(daemon: Dae
 async def test_p2_at_95_percent_of_its_memory_the_node_sheds(tmp_path: Path) -> None:
     """A part of the clients goes on being served, and nothing new is sent here."""
     async with running_node(tmp_path, WORKER) as node:
-        most = node.app.gauge.resources().memory_bytes / 0.96
+        most = node.app.degradation.gauge.resources().memory_bytes / 0.96
         _have_at_most(node, most)
         await trio.sleep(2.0)
         assert _level(node) == "critical"
-        assert "of the memory it may have" in node.app.degradation.value.reason
+        assert "of the memory it may have" in node.app.degradation.state.value.reason
         assert 0.1 < await _served(node) < 0.6
         assert node.app.doors.probes.readyz()[0] == 503
         _have_at_most(node, most * 10)
@@ -119,7 +119,7 @@ async def test_p2_at_95_percent_of_its_memory_the_node_sheds(tmp_path: Path) -> 
 
 
 def _have_at_most(node: VirtualNode, memory_bytes: float) -> None:
-    node.app.gauge._memory_bytes_max = int(memory_bytes)
+    node.app.degradation.gauge._memory_bytes_max = int(memory_bytes)
 
 
 @pytest.mark.real_time
@@ -226,7 +226,7 @@ async def test_p11_whoever_sets_the_clock_changes_no_interval(
 
 
 def _press(node: VirtualNode, share: float) -> None:
-    used: Any = node.app.gauge.resources().memory_bytes
+    used: Any = node.app.degradation.gauge.resources().memory_bytes
     _have_at_most(node, used / share if share else used * 100)
 
 

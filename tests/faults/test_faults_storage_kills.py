@@ -15,7 +15,11 @@ import pytest
 from tests.daemon import running_daemon
 from tests.faults.storage_rig import check_whole, injecting, writer
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 SEED: Final = 20261121
 KILLS: Final = 100

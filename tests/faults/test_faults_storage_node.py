@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -223,6 +223,33 @@ def test_d5_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
         assert aside.name in node.told("storage troubled")[0]
         assert aside.name in (node.trouble or "")
         until(node.is_alerted)
+
+
+def test_d5_a_damaged_letter_costs_no_other(tmp_path: Path) -> None:
+    """It is left as it is, and operators know of it; the others are shown, and asked again."""
+    with _node(tmp_path) as node:
+        letters = [node.fail() for _ in range(3)]
+        assert node.daemon.stop() == 0
+    with closing(sqlite3.connect(node.file)) as disk, disk:
+        # As a cortexd may that is newer, and was stepped back.
+        disk.execute("UPDATE letters SET outcome = 'postponed' WHERE id = ?", (letters[1],))
+
+    with _node(tmp_path) as node:
+        node.chat()
+        until(lambda: node.trouble == "1 letter in it cannot be read, and stays as it is")
+        assert node.kept() == {letters[0], letters[2]}
+        assert node.daemon.admin("/admin/dlq")["unreadable"] == 1
+        until(node.is_alerted)
+        retried = node.admin("POST", f"/admin/dlq/{letters[0]}/retry").json()
+        assert retried["retries"]["count"] == 1
+        assert node.admin("POST", f"/admin/dlq/{letters[1]}/retry").status_code == 503
+        assert node.fail() in node.kept()
+        assert node.told("storage troubled") == [node.trouble]
+        assert not list(node.file.parent.glob("dead_letters.db.corrupt-*"))
+        assert node.daemon.stop() == 0
+    with closing(sqlite3.connect(node.file)) as disk:
+        outcomes = disk.execute("SELECT outcome FROM letters WHERE id = ?", (letters[1],))
+        assert outcomes.fetchall() == [("postponed",)]
 
 
 @pytest.mark.parametrize("companions", [("-shm",), ("-shm", "-wal")], ids=["index", "both"])

@@ -14,7 +14,7 @@ from tests.faults.test_faults_upstream_storms import ANSWER_S, RATE, Conduct, St
 from tests.pipeline.conftest import MakeBench, Step
 from tests.pipeline.conftest import make_bench as make_bench  # noqa: PLC0414  a shared fixture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 REQUESTS: Final = 10_000
 SLOW_REQUESTS: Final = 5_000

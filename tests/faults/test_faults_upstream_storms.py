@@ -18,7 +18,7 @@ from tests.parts import CHANCE
 from tests.pipeline.conftest import Bench, MakeBench, Step
 from tests.pipeline.conftest import make_bench as make_bench  # noqa: PLC0414  a shared fixture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 ANSWER_S: Final = 0.2
 RATE: Final = 25

@@ -133,8 +133,8 @@ class VirtualNode:
 
     def is_idle(self) -> bool:
         """Whether nothing is in flight or queued."""
-        slots = [worker.slots for worker in self.app.roster.value]
-        return self.app.cutoff.in_flight == 0 and not any(
+        slots = [worker.slots for worker in self.app.pool.roster.value]
+        return self.app.pipeline.cutoff.in_flight == 0 and not any(
             each.in_flight or each.queued for each in slots
         )
 
@@ -171,7 +171,7 @@ async def running_node(
     app = adapt(build_application(load(path, {}), around))
     doors = Doors(data=started_task(_stand_open, app), admin=task(trio.sleep_forever))
     async with running(supervision_tree(app, doors)) as tree:
-        await app.view.wait_until(
+        await app.pool.view.wait_until(
             lambda view: all(each.health.status is WorkerStatus.AVAILABLE for each in view.members)
         )
         yield VirtualNode(app, tree, events)
@@ -179,7 +179,7 @@ async def running_node(
 
 async def _stand_open(app: Application, *, task_status: trio.TaskStatus[None]) -> None:
     """What the door for clients does besides listening."""
-    async with app.flights.open():
+    async with app.pipeline.flights.open():
         task_status.started()
         await trio.sleep_forever()
 

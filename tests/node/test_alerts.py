@@ -321,7 +321,7 @@ async def test_an_alert_manager_that_keeps_dying_tells_nothing_twice_and_loses_n
                     await trio.sleep(1.5)
                     assert around.told() == titles
                 nursery.cancel_scope.cancel()
-            for worker in app.roster.value:
+            for worker in app.pool.roster.value:
                 await worker.provider.aclose()
 
 

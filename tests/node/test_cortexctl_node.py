@@ -1,7 +1,10 @@
 """`cortexctl` with a real node: every command does what it says."""
 
 import json
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from cortexd.ctl import main
 from tests.daemon import Daemon, running_daemon
+from tests.operator import wait_until
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -95,6 +99,24 @@ def test_a_dead_letter_is_shown_retried_and_forgotten(daemon: Daemon, ctl: Ctl) 
     assert letter in ctl("dlq", "delete", letter).stdout
     assert letter not in ctl("dlq", "list").stdout
     assert "0 dead letters" in ctl("dlq", "purge", "--yes").stdout
+
+
+def test_dead_letters_that_cannot_be_read_are_told_of(daemon: Daemon, ctl: Ctl) -> None:
+    """They are in no list, but an operator knows that they are there."""
+    with closing(sqlite3.connect(daemon.folder / "state" / "dead_letters.db")) as disk, disk:
+        disk.execute(
+            "INSERT INTO letters (id, kept_at, request_id, door, path, outcome, error, message,"
+            " attempts, body_bytes, has_body, bytes)"
+            " VALUES ('dl-odd', ?, 'r', 'd', '/', 'postponed', 'e', 'm', '[]', 0, 0, 0)",
+            (time.time(),),
+        )
+    ctl("dlq", "purge", "--yes", "--older-than", "3600")  # they are counted after it
+    wait_until(lambda: "cannot be read" in ctl("dlq", "list").stdout)
+    assert ctl("dlq", "list").stdout.splitlines()[1:] == [
+        "letters that cannot be read, and are not shown: 1"
+    ]
+    assert "1 dead letters" in ctl("dlq", "purge", "--yes").stdout
+    wait_until(lambda: "cannot be read" not in ctl("dlq", "list").stdout)
 
 
 def test_the_level_is_forced_and_let_go(ctl: Ctl) -> None:

@@ -40,7 +40,11 @@ from supervisor_tree import (
 )
 from supervisor_tree.testing import crash
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 CRASHES = 20
 STREAMS = 8
@@ -169,7 +173,7 @@ async def test_twenty_crashes_cut_no_stream_and_fail_no_request(
 
     with trio.fail_after(HANGS_S):
         async with open_tree(supervision_tree(app, doors_on(opened, app))) as tree:
-            await app.view.wait_until(lambda view: bool(view.members))
+            await app.pool.view.wait_until(lambda view: bool(view.members))
             async with trio.open_nursery() as nursery:
                 for _ in range(STREAMS):
                     nursery.start_soon(load.client)

@@ -127,7 +127,9 @@ def test_a_retry_that_is_answered_has_the_answer(
     letter = _fail(daemon, stream=True, stream_options={"include_usage": True}).headers[
         "x-cortexd-dead-letter"
     ]
-    # The queue of the node that fails becomes that of one which does not.
+    # The queue of the node that fails becomes that of one which does not, once it has a file.
+    other = Operator(working)
+    assert other.ask("GET", "/admin/dlq").json()["total"] == 0
     source = sqlite3.connect(daemon.folder / "state" / "dead_letters.db")
     target = sqlite3.connect(working.folder / "state" / "dead_letters.db")
     for table in ("letters", "contents"):
@@ -138,7 +140,6 @@ def test_a_retry_that_is_answered_has_the_answer(
     source.close()
     target.close()
 
-    other = Operator(working)
     item = other.ask("POST", f"/admin/dlq/{letter}/retry").json()
 
     assert item["retried"]["status"] == 200

@@ -13,7 +13,11 @@ import pytest
 
 from tests.daemon import Daemon, running_daemon
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 RESTARTS = 20
 PIECES = 12

@@ -13,7 +13,11 @@ from tests.daemon import Daemon, running_daemon
 from tests.openapi.made_requests import CHECKS, HANGS_S, ask, loaded, operations
 from tests.operator import operating
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 SETTINGS: Final = {
     "checks": {

@@ -14,7 +14,11 @@ from cortexd.http.openapi.document import openapi_document
 from tests.daemon import Daemon, running_daemon
 from tests.openapi.made_requests import CHECKS, HANGS_S, ask, loaded, operations
 
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("unmeasured"),
+]
 
 SETTINGS: Final = {
     "checks": {

@@ -42,7 +42,7 @@ DETECTED_S: Final = 3.0
 
 def _fall_ill(node: VirtualNode, *numbers: int) -> Callable[[], None]:
     """Have these workers fail their health checks until the function is called."""
-    providers: list[Any] = [node.app.roster.value[number].provider for number in numbers]
+    providers: list[Any] = [node.app.pool.roster.value[number].provider for number in numbers]
 
     async def fail() -> tuple[str, ...]:
         await trio.lowlevel.checkpoint()
@@ -58,7 +58,7 @@ def _fall_ill(node: VirtualNode, *numbers: int) -> Callable[[], None]:
 
 
 def _level(node: VirtualNode) -> str:
-    return node.app.degradation.value.level.value
+    return node.app.degradation.state.value.level.value
 
 
 def _climbs(node: VirtualNode) -> list[str]:
@@ -108,14 +108,14 @@ async def test_workers_that_only_fail_requests_are_missed_too(
 ) -> None:
     """Open circuit breakers count, down to critical; where all are at rest, nobody is shed."""
     async with running_node(tmp_path, CONFIG) as node:
-        breakers = [worker.breaker for worker in node.app.roster.value]
+        breakers = [worker.breaker for worker in node.app.pool.roster.value]
         now = trio.current_time()
         for breaker in breakers:
             for _ in range(5):
                 breaker.failed(breaker.begin(now), now, "500")
         await trio.sleep(1.5)
         assert _level(node) == "critical"
-        assert not node.app.degradation.value.sheds
+        assert not node.app.degradation.state.value.sheds
         _, health = node.app.doors.probes.health()
         assert (health["status"], set(health["workers"].values())) == ("critical", {"unavailable"})
         assert set(health["reasons"].values()) == {"breaker open"}

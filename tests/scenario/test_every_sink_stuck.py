@@ -174,8 +174,10 @@ class Disk:
 
 
 def _without_notifiers(app: Application) -> Application:
-    channels = (attrs.evolve(each, notifier=StuckNotifier()) for each in app.alerts.channels)
-    return attrs.evolve(app, alerts=attrs.evolve(app.alerts, channels=tuple(channels)))
+    alerts = app.watch.alerts
+    channels = (attrs.evolve(each, notifier=StuckNotifier()) for each in alerts.channels)
+    stuck = attrs.evolve(alerts, channels=tuple(channels))
+    return attrs.evolve(app, watch=attrs.evolve(app.watch, alerts=stuck))
 
 
 async def _fail(node: VirtualNode) -> tuple[float, DeadLetterId | None]:
@@ -216,7 +218,7 @@ async def test_no_request_waits_for_a_sink(tmp_path: Path) -> None:
         usual_error_s, letter = await _fail(node)
         disk.is_stuck = True
         request = DoorRequest(method="GET", path="/admin/events", headers={}, body=b"")
-        door = EventsDoor(node.app.feed, lambda _: False)
+        door = EventsDoor(node.app.events.feed, lambda _: False)
         watchers.start_soon(door.answer, request, reader)
         await trio.sleep(60)
 
@@ -229,7 +231,7 @@ async def test_no_request_waits_for_a_sink(tmp_path: Path) -> None:
         assert {letter for _, letter in errors} == {None}
         late_s = [seconds - usual_error_s for seconds, _ in errors]
         assert late_s == pytest.approx([KEEP_S_MAX] * REQUESTS)
-        (channel,) = node.app.alerts.channels
+        (channel,) = node.app.watch.alerts.channels
         assert channel.outbox.queued > 1
         assert reader.is_stuck
         assert disk.unanswered > REQUESTS

@@ -62,7 +62,7 @@ def check_nothing_remains(
     for call in calls:
         if call.is_open and not active.get(call.question) and call.question.startswith("question"):
             history.violation(call.server, f"is still busy with {call.question!r}")
-    in_use = sum(w.slots.in_flight + w.slots.queued for w in node.app.roster.value)
+    in_use = sum(w.slots.in_flight + w.slots.queued for w in node.app.pool.roster.value)
     clients = sum(active.values())
     if in_use > clients:
         history.violation("node", f"{in_use} slots and places are taken by {clients} clients")
@@ -70,15 +70,15 @@ def check_nothing_remains(
 
 def check_all_is_quiet(node: SimulatedNode, history: History) -> None:
     """No slot, place, exchange or connection is in use once all clients have gone."""
-    for worker in node.app.roster.value:
+    for worker in node.app.pool.roster.value:
         slots, connections = worker.slots, worker.provider.connections()
         if slots.in_flight or slots.queued:
             left = f"{slots.in_flight} slots and {slots.queued} places"
             history.violation(worker.name, f"{left} are left")
         if connections is not None and (connections.in_use or connections.connecting):
             history.violation(worker.name, f"connections are left: {connections}")
-    if node.app.cutoff.in_flight:
-        history.violation("node", f"{node.app.cutoff.in_flight} exchanges are left")
+    if node.app.pipeline.cutoff.in_flight:
+        history.violation("node", f"{node.app.pipeline.cutoff.in_flight} exchanges are left")
 
 
 async def check_nothing_leaks(
@@ -96,7 +96,7 @@ async def check_nothing_leaks(
             leaks.append(f"{running} tasks, {tasks} before")
         pooled = sum(
             statistics.idle
-            for worker in node.app.roster.value
+            for worker in node.app.pool.roster.value
             if (statistics := worker.provider.connections()) is not None
         )
         open_now = sum(not connection.is_closed for connection in network.connections)
@@ -112,7 +112,7 @@ async def check_nothing_leaks(
 def check_all_are_well(node: SimulatedNode, history: History) -> None:
     """Every worker is available again, with its circuit breaker closed."""
     now = trio.current_time()
-    for member in node.app.view.value.members:
+    for member in node.app.pool.view.value.members:
         if member.health.status is not WorkerStatus.AVAILABLE:
             history.violation(member.name, f"is {member.health}")
         state = member.worker.breaker.state(now)

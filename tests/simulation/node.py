@@ -83,13 +83,13 @@ async def running_node(
         app.tree.publish(tree)
         table = {(route.method, route.path): route.door for route in data_routes(app.doors)}
         yield SimulatedNode(app=app, tree=tree, doors=table)
-    for worker in app.roster.value:
+    for worker in app.pool.roster.value:
         await worker.provider.aclose()
 
 
 async def _be_open(app: Application) -> None:
     """Be the data door, as far as it is more than a listener."""
-    async with app.flights.open():
+    async with app.pipeline.flights.open():
         await trio.sleep_forever()
 
 

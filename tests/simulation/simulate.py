@@ -116,7 +116,7 @@ class _Play:
                 emit=self._ledger.take,
             ) as node:
                 with trio.fail_after(VERDICTS_S_MAX):
-                    await node.app.view.wait_until(
+                    await node.app.pool.view.wait_until(
                         lambda view: all(
                             member.health.status is WorkerStatus.AVAILABLE
                             for member in view.members
@@ -206,7 +206,7 @@ class _Play:
             # What its client has begun to read cannot be taken back, but may be carried on.
             if errand.question.thinks or errand.question.has_tools:
                 return None
-            well &= {worker.name for worker in node.app.roster.value if worker.info.resumes}
+            well &= {worker.name for worker in node.app.pool.roster.value if worker.info.resumes}
         return "only one server is ill" if well else None
 
     def _plain_errand(self, model: str) -> Errand:
@@ -224,7 +224,7 @@ class _Play:
         now = trio.current_time()
         ready = [
             min(record.until or now for record in worker.traffic.keys.records(now))
-            for worker in node.app.roster.value
+            for worker in node.app.pool.roster.value
         ]
         return max(ready) + HEALED_S_MAX
 

@@ -10,6 +10,7 @@ from cortexd.domain.errors import CortexError, RequestRefused
 from cortexd.domain.ids import Tenant
 from cortexd.domain.request import ModelRequest
 from cortexd.http.doors.door import DoorRequest, Responder
+from cortexd.http.doors.exchange_headers import exchange_headers
 from cortexd.http.doors.replies import (
     BeginAnswer,
     CollectedReply,
@@ -17,7 +18,6 @@ from cortexd.http.doors.replies import (
     Reply,
     ReplyDialect,
     StreamedReply,
-    exchange_headers,
 )
 from cortexd.http.doors.request_headers import (
     check_json,
@@ -127,7 +127,7 @@ class ModelDoor:
                     respond,
                     error,
                     render=self.dialect.encode_error,
-                    headers=exchange_headers(exchange, self.dialect),
+                    headers=exchange_headers(exchange, self.dialect.request_id_headers),
                 )
         else:
             if visit.reply is None:

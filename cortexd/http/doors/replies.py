@@ -8,22 +8,17 @@ from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
 import attrs
-import trio
 
 from cortexd.domain.answer import AnswerEvent, Batch, Finished, weight
 from cortexd.domain.errors import CortexError, WorkerFailed
 from cortexd.domain.failure import FailureKind
 from cortexd.domain.ids import WorkerName
 from cortexd.http.doors.door import Responder
-from cortexd.http.doors.rate_limit_headers import rate_limit_headers
+from cortexd.http.doors.exchange_headers import exchange_headers
 from cortexd.http.error_responses import send_error
-from cortexd.pipeline.exchange import Exchange, Trail
-from cortexd.policy.degradation import DegradationLevel
+from cortexd.pipeline.exchange import Exchange
 from cortexd.ports import Downstream
 from cortexd.wire.errors import MalformedStream
-
-NOTES_MAX: Final = 8
-"""How many workers a header has room for."""
 
 ANSWER_WEIGHT_MAX: Final = 8 * 1024 * 1024
 """How much of an answer is kept for a client that wants all of it at once."""
@@ -116,7 +111,7 @@ class StreamedReply:
             headers = [
                 ("content-type", self.dialect.stream_type),
                 ("cache-control", "no-cache"),
-                *exchange_headers(self.exchange, self.dialect),
+                *exchange_headers(self.exchange, self.dialect.request_id_headers),
             ]
             await self.respond.start(200, headers)
             # Only now: a deadline may have cut the start short, and is then answered with a status.
@@ -147,7 +142,7 @@ class StreamedReply:
                 self.respond,
                 error,
                 render=self.dialect.encode_error,
-                headers=exchange_headers(self.exchange, self.dialect),
+                headers=exchange_headers(self.exchange, self.dialect.request_id_headers),
             )
             return
         # Whatever went wrong behind a whole answer, the client has all of it.
@@ -206,7 +201,7 @@ class CollectedReply:
         headers = [
             ("content-type", "application/json"),
             ("content-length", str(len(self.document))),
-            *exchange_headers(self.exchange, self.dialect),
+            *exchange_headers(self.exchange, self.dialect.request_id_headers),
         ]
         await self.respond.start(200, headers)
         await self.respond.send(self.document)
@@ -218,7 +213,7 @@ class CollectedReply:
             self.respond,
             error,
             render=self.dialect.encode_error,
-            headers=exchange_headers(self.exchange, self.dialect),
+            headers=exchange_headers(self.exchange, self.dialect.request_id_headers),
         )
 
 
@@ -230,29 +225,3 @@ def _worker_failed(exchange: Exchange, detail: str) -> WorkerFailed:
 def _model(exchange: Exchange) -> str:
     """The name the worker answers with; until it is known, the one that was asked for."""
     return exchange.model or exchange.request.model or ""
-
-
-def exchange_headers(exchange: Exchange, dialect: ReplyDialect) -> list[tuple[str, str]]:
-    """What clients and operators may want to know of an answer besides the answer."""
-    headers = [(name, str(exchange.request_id)) for name in dialect.request_id_headers]
-    if exchange.worker is not None:
-        headers.append(("x-cortexd-worker", exchange.worker))
-    headers.append(("x-cortexd-attempts", _attempts(exchange.trail)))
-    headers.append(("x-cortexd-cache", exchange.cache.value))
-    if exchange.dead_letter is not None:
-        headers.append(("x-cortexd-dead-letter", exchange.dead_letter))
-    if exchange.level is not DegradationLevel.HEALTHY:
-        headers.append(("x-cortexd-degradation", exchange.level.value))
-    if exchange.allowance is not None:
-        headers += rate_limit_headers(exchange.allowance, trio.current_time())
-    return headers
-
-
-def _attempts(trail: Trail) -> str:
-    """How many there were, and why each worker was asked or passed over: `1 (a: taken)`."""
-    notes = trail.explain()
-    if not notes:
-        return "0"
-    told = "; ".join(map(str, notes[:NOTES_MAX]))
-    more = "; more" if len(notes) > NOTES_MAX else ""
-    return f"{len(trail.attempts)} ({told}{more})"

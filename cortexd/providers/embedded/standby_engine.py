@@ -1,8 +1,9 @@
-"""An engine that runs only while it is needed here: another node of the cluster runs the same one.
+"""An engine that runs only while it is needed here.
 
-It is started at once when that node is gone, or when this node knows nothing of others any more;
-and by the first request that comes to it all the same. So no node is ever without its model: at
-worst it takes as long as loading it.
+It is not where another node of the cluster runs the same one. It is started at once when that node
+is gone, or when this node knows nothing of others any more; and by the first request that comes to
+it all the same. So no node is ever without its model: at worst it takes as long as loading it. Nor
+is it needed where its worker has been removed: its memory is free a minute later.
 """
 
 from collections.abc import Awaitable, Callable
