@@ -32,7 +32,9 @@ class Patience:
     """
 
     def __init__(self, settings: WorkerSettings, haste: float = 1.0) -> None:
-        now = trio.current_time()
+        # Read twice for each piece, and without Trio's detours at half the cost.
+        self._clock = trio.lowlevel.current_clock()
+        now = self._clock.current_time()
         total_s = haste * settings.total_seconds
         first_token_s = haste * settings.first_token_seconds
         self._ends_at = now + total_s
@@ -48,20 +50,20 @@ class Patience:
     def pause(self, events: Batch) -> None:
         """The worker has delivered; now `events` are written to the client."""
         is_short = len(events) == 1 and weight(events[0]) <= SHORT
-        if not is_short or self._deadline < trio.current_time() + CLIENT_S_MAX:
+        if not is_short or self._deadline < self._clock.current_time() + CLIENT_S_MAX:
             self._deadline = self.scope.deadline = self._ends_at
 
     def resume(self) -> None:
         """It is the worker's turn again."""
         self._has_begun = True
-        due = trio.current_time() + self._idle_s
+        due = self._clock.current_time() + self._idle_s
         if not due <= self._deadline <= due + self._coarse_s:
             self._deadline = self.scope.deadline = min(self._ends_at, due + self._coarse_s)
 
     @property
     def waiting_for(self) -> str:
         """What did not come in time."""
-        if trio.current_time() >= self._ends_at:
+        if self._clock.current_time() >= self._ends_at:
             return f"end of the answer (limit {self._total_s:g} s)"
         if self._has_begun:
             return f"next token (limit {self._idle_s:g} s)"

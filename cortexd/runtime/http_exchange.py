@@ -1,6 +1,7 @@
 """Hypercorn's stream of HTTP/1.1: a request and its response, as ASGI has them."""
 
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Final
 
 from hypercorn.protocol.events import Event, StreamClosed
@@ -25,19 +26,17 @@ class HttpExchange(HTTPStream):
     async def app_send(self, message: Message) -> None:
         """Take what the application says; called by it."""
         # Hypercorn weighs what else it could be, and a stream is thousands of pieces.
-        if message is not None and message.get("more_body") and self._has_body:
+        is_piece = message is not None and message.get("more_body")
+        if is_piece and self.state is ASGIHTTPState.RESPONSE and self._has_body:
             if body := message["body"]:
                 await self.send_piece(body)
             return
         await super().app_send(message)
 
-    @property
+    @cached_property
     def _has_body(self) -> bool:
-        return (
-            self.state is ASGIHTTPState.RESPONSE
-            and self.scope["method"] != "HEAD"
-            and self.response["status"] not in BODILESS
-        )
+        """Whether its response has one; to be asked once that has begun."""
+        return self.scope["method"] != "HEAD" and self.response["status"] not in BODILESS
 
     async def handle(self, event: Event) -> None:
         """Take what the connection says."""

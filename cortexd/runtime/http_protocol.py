@@ -94,14 +94,13 @@ class Http11(H11Protocol):
             await self._send_error_response(status)
         await self.send(Closed())
 
-    async def _send_piece(self, data: bytes) -> None:
+    def _send_piece(self, data: bytes) -> Awaitable[None]:
         """Send a piece of the body, of which there are more to come."""
         if self._chunks:
             # What h11 would make of it, at a tenth of the cost: a stream is thousands of pieces.
             head, self._head = self._head, b""
-            await self._write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
-        else:
-            await self.stream_send(Body(STREAM_ID, data))
+            return self._write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+        return self.stream_send(Body(STREAM_ID, data))
 
     async def stream_send(self, event: Event) -> None:
         """Send a part of the response."""

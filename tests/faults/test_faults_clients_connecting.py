@@ -41,7 +41,7 @@ CALM_SHARE_MAX: Final = 0.1
 SLOW: Final = 50
 TRICKLE_S: Final = 0.05
 
-LIMITS: Final = "header_seconds = 0.5\nbody_seconds = 1\nkeep_alive_seconds = 2"
+LIMITS: Final = "header_seconds = 0.5\nbody_seconds = 1\nkeep_alive_seconds = 5"
 
 WORKER: Final = """
 [[workers]]
