@@ -68,10 +68,15 @@ async def test_writes_that_come_together_share_a_transaction(tmp_path: Path) -> 
         )
 
     await database.read(watch)
-    all_are_there = threading.Event()
+    is_reading, all_are_there = threading.Event(), threading.Event()
+
+    def read_until_all_are_there(_: sqlite3.Connection) -> None:
+        is_reading.set()
+        all_are_there.wait(HANGS_S)
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.read, lambda _: all_are_there.wait(HANGS_S))
-        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(database.read, read_until_all_are_there)
+        await trio.to_thread.run_sync(is_reading.wait, HANGS_S)
         for number in range(128):
             nursery.start_soon(database.write, _add(number))
         await trio.testing.wait_all_tasks_blocked()
