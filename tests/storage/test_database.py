@@ -57,6 +57,18 @@ async def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
     await database.aclose()
 
 
+async def _hang(database: Database, until: threading.Event, nursery: trio.Nursery) -> None:
+    """Have the database's thread hang; returns when it does."""
+    begun, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def work(_connection: sqlite3.Connection) -> None:
+        token.run_sync_soon(begun.set)
+        until.wait(HANGS_S)
+
+    nursery.start_soon(database.read, work)
+    await begun.wait()
+
+
 async def test_writes_that_come_together_share_a_transaction(tmp_path: Path) -> None:
     """Two transactions for 128 writes, each of which is done."""
     database = Database(tmp_path / "things.db", (TABLE,))
@@ -68,15 +80,9 @@ async def test_writes_that_come_together_share_a_transaction(tmp_path: Path) -> 
         )
 
     await database.read(watch)
-    is_reading, all_are_there = threading.Event(), threading.Event()
-
-    def read_until_all_are_there(_: sqlite3.Connection) -> None:
-        is_reading.set()
-        all_are_there.wait(HANGS_S)
-
+    all_are_there = threading.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.read, read_until_all_are_there)
-        await trio.to_thread.run_sync(is_reading.wait, HANGS_S)
+        await _hang(database, all_are_there, nursery)
         for number in range(128):
             nursery.start_soon(database.write, _add(number))
         await trio.testing.wait_all_tasks_blocked()
@@ -139,7 +145,7 @@ async def test_every_wait_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     events: list[object] = []
     database = Database(tmp_path / "things.db", (TABLE,), emit=events.append)
     await database.read(_numbers)
-    monkeypatch.setattr(database_module, "WAIT_S_MAX", 0.05)
+    monkeypatch.setattr(database_module, "WAIT_S_MAX", 0.3)
     monkeypatch.setattr(database_module, "STALLED_S", 0.01)
     hangs = threading.Event()
 
@@ -156,18 +162,6 @@ async def test_every_wait_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert await database.read(_numbers) == [2]
     assert [type(event).__name__ for event in events] == ["StorageTroubled", "StorageRecovered"]
     await database.aclose()
-
-
-async def _hang(database: Database, until: threading.Event, nursery: trio.Nursery) -> None:
-    """Have the database's thread hang; returns when it does."""
-    begun, token = trio.Event(), trio.lowlevel.current_trio_token()
-
-    def work(_connection: sqlite3.Connection) -> None:
-        token.run_sync_soon(begun.set)
-        until.wait(20)
-
-    nursery.start_soon(database.read, work)
-    await begun.wait()
 
 
 async def test_what_nobody_waits_for_any_more_is_not_begun(
