@@ -103,6 +103,7 @@ def test_a_dead_letter_is_shown_retried_and_forgotten(daemon: Daemon, ctl: Ctl) 
 
 def test_dead_letters_that_cannot_be_read_are_told_of(daemon: Daemon, ctl: Ctl) -> None:
     """They are in no list, but an operator knows that they are there."""
+    ctl("dlq", "purge", "--yes")  # the node has its file then, and no other letters
     with closing(sqlite3.connect(daemon.folder / "state" / "dead_letters.db")) as disk, disk:
         disk.execute(
             "INSERT INTO letters (id, kept_at, request_id, door, path, outcome, error, message,"
