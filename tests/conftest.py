@@ -16,7 +16,8 @@ hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
 ANOTHER_PROCESS = {"bad_input", "dashboard", "load", "matrix", "scenario", "secrets"}
-"""The folders of tests whose node is another process: to measure this one would only slow it."""
+"""The folders of tests most of whose nodes are other processes: to measure this one would only slow
+it, and what else they reach is tested by itself elsewhere."""
 
 
 def _run_jumping(

@@ -131,6 +131,10 @@ class ClusterView:
         """Whether this node is the worker's one owner."""
         return self.owners.get(worker) == self.node
 
+    def is_left_to_us(self, worker: WorkerKey) -> bool:
+        """Whether no other node is known to own the worker: this one does, or nobody does yet."""
+        return self.owners.get(worker) in {None, self.node}
+
 
 @attrs.frozen(kw_only=True)
 class Sighting:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import trio
 
-from cortexd.domain.answer import Embedded, Finished, FinishReason, InputCounted
+from cortexd.domain.answer import Batch, Embedded, Finished, FinishReason, InputCounted
+from cortexd.domain.attempt import Attempt
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.embedding import EmbeddingRequest
 from cortexd.domain.errors import WorkerFailed
@@ -53,8 +54,7 @@ class WorkerCall:
                     exchange, choice, partial(provider.embed, request, model=model, key=key)
                 )
                 _check_vectors(choice, request, embedded)
-                _note_delivery(exchange)
-                await exchange.downstream.send((embedded, Finished(FinishReason.STOP, usage)))
+                await _pass_on(exchange, (embedded, Finished(FinishReason.STOP, usage)))
             case TokenCountRequest(chat):
                 told = await _in_time(
                     exchange, choice, partial(provider.count_tokens, chat, model=model, key=key)
@@ -62,8 +62,7 @@ class WorkerCall:
                 counted = InputCounted(
                     estimate_input_tokens(chat) if told is None else told, is_estimate=told is None
                 )
-                _note_delivery(exchange)
-                await exchange.downstream.send((counted, Finished(FinishReason.STOP)))
+                await _pass_on(exchange, (counted, Finished(FinishReason.STOP)))
 
     async def _chat(self, exchange: Exchange, choice: Choice, request: ChatRequest) -> None:
         patience = Patience(choice.worker.settings, exchange.haste)
@@ -73,18 +72,21 @@ class WorkerCall:
             ) as stream:
                 async for events in stream:
                     patience.pause(events)
-                    _note_delivery(exchange)
-                    await exchange.downstream.send(events)
+                    await _pass_on(exchange, events)
                     patience.resume()
         if patience.scope.cancelled_caught:
             raise _timed_out(choice, patience.waiting_for)
 
 
-def _note_delivery(exchange: Exchange) -> None:
-    """The worker has delivered; when it has done so first is for the accounts."""
+def _pass_on(exchange: Exchange, events: Batch) -> Awaitable[None]:
+    # Not a coroutine of its own: it would be one more for each piece of a stream.
     attempt = exchange.trail.attempts[-1]
-    if attempt.first_token_s is not None:
-        return
+    if attempt.first_token_s is None:
+        _note_first_token(exchange, attempt)
+    return exchange.downstream.send(events)
+
+
+def _note_first_token(exchange: Exchange, attempt: Attempt) -> None:
     now = trio.current_time()
     attempt.first_token_s = now - attempt.began_at
     if exchange.first_sent_at is None:

@@ -41,6 +41,7 @@ def joining(cluster: NodeCluster, config: Config, parts: MemberParts) -> NodeClu
     """The same with all it takes to be a member; without a cluster, as it is."""
     if cluster.link is None:
         return cluster
+    # Only here: a node without a cluster does not need the library.
     from cortexd.cluster.membership import RedisMembership  # noqa: PLC0415
     from cortexd.cluster.shared_workers import RedisSharedWorkers  # noqa: PLC0415
 

@@ -65,7 +65,7 @@ def engine_duty(cluster: NodeCluster, roster: Roster, settings: WorkerSettings) 
         return any(cluster.key(worker.settings) == key for worker in workers)
 
     def is_ours(view: ClusterView) -> bool:
-        return view.owners.get(key) in {None, view.node}
+        return view.is_left_to_us(key)
 
     def is_needed() -> bool:
         return works_here(roster.value) and is_ours(cluster.view.value)

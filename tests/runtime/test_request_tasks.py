@@ -76,16 +76,23 @@ async def _put_all(put: Put, put_ones: list[int], count: int) -> None:
         put_ones.append(number)
 
 
-async def test_what_is_not_read_yet_is_bounded() -> None:
-    """Whoever brings more waits until there is room, and all of it comes in order."""
-    app, ends, brought = Reader(), list[Any](), list[int]()
-    async with _request(app, ends) as put, trio.open_nursery() as nursery:
+async def _bring_too_much(put: Put, app: Reader) -> None:
+    """Bring more than there is room for; the application does not look before that is seen."""
+    brought: list[int] = []
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(_put_all, put, brought, 10)
         await trio.testing.wait_all_tasks_blocked()
         assert brought == [0, 1, 2]
         app.may_read.set()
-        await trio.testing.wait_all_tasks_blocked()
-        assert brought == list(range(10))
+    assert brought == list(range(10))
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_what_is_not_read_yet_is_bounded() -> None:
+    """Whoever brings more waits until there is room, and all of it comes in order."""
+    app, ends = Reader(), list[Any]()
+    async with _request(app, ends) as put:
+        await _bring_too_much(put, app)
         assert app.read == [_piece(number) for number in range(10)]
         app.may_end.set()
     assert (ends, app.was_cancelled) == ([None], False)
@@ -93,15 +100,10 @@ async def test_what_is_not_read_yet_is_bounded() -> None:
 
 async def test_an_application_that_has_ended_holds_up_nobody() -> None:
     """What it has not read is of no use to anybody any more."""
-    app, ends, brought = Reader(), list[Any](), list[int]()
+    app, ends = Reader(), list[Any]()
     app.may_end.set()
-    async with _request(app, ends) as put, trio.open_nursery() as nursery:
-        nursery.start_soon(_put_all, put, brought, 10)
-        await trio.testing.wait_all_tasks_blocked()
-        assert brought == [0, 1, 2]
-        app.may_read.set()
-        await trio.testing.wait_all_tasks_blocked()
-        assert brought == list(range(10))
+    async with _request(app, ends) as put:
+        await _bring_too_much(put, app)
         piece = Piece(_piece(10))
         await put(piece)
         kept = weakref.ref(piece)

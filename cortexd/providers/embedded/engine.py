@@ -22,6 +22,8 @@ READY_LINE: Final = b'{"ready": true}\n'
 READY_LINE_BYTES_MAX: Final = 4096
 LAST_WORDS_BYTES_MAX: Final = 2000
 
+ENDED: Final = "the engine has ended and will be started again"
+
 # How many tokens of a prompt it reads before it looks whether its client is still there.
 BATCH_TOKENS: Final = 128
 
@@ -75,6 +77,17 @@ class EmbeddedEngine:
                 await self._run_process(weights)
 
     async def _run_process(self, weights: Path) -> None:
+        try:
+            death = await self._live(weights)
+        except OSError as error:
+            # No room for its folder, or for a process: no engine, and nobody may wait for one.
+            self._address.withdraw(ENDED)
+            reason = error.strerror or type(error).__name__
+            raise EngineDied(f"the engine could not be started: {reason}") from error
+        raise EngineDied(death)
+
+    async def _live(self, weights: Path) -> str:
+        """Run the process, and say of what it has died."""
         # Nobody else may enter the directory, so nobody else can reach the engine.
         with tempfile.TemporaryDirectory(prefix="cortexd-engine-") as directory:
             socket = Path(directory) / "engine.sock"
@@ -88,11 +101,10 @@ class EmbeddedEngine:
                 start_new_session=True,
             )
             try:
-                death = await self._attend(process, socket)
+                return await self._attend(process, socket)
             finally:
-                self._address.withdraw("the engine has ended and will be started again")
+                self._address.withdraw(ENDED)
                 await _put_to_rest(process)
-            raise EngineDied(death)
 
     async def _attend(self, process: trio.Process, socket: Path) -> str:
         """Stay with the process until it has died, and say of what."""

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from cortexd.domain.chat import ChatRequest
 from cortexd.domain.errors import WorkerFailed
@@ -164,6 +166,39 @@ async def test_death_in_the_midst_of_an_answer(
                     pass
 
     assert caught.value.kind is FailureKind.SERVER_ERROR
+
+
+@pytest.mark.parametrize("rests", [False, True])
+async def test_nobody_waits_for_an_engine_that_cannot_be_started(
+    make_machine: Callable[..., "Machine"],
+    say: Callable[..., ChatRequest],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    rests: bool,
+) -> None:
+    """Who has come to it goes on to another worker at once, also where it was to be woken."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    machine = make_machine()
+    machine.address.rest() if rests else machine.address.load()
+    told: list[FailureKind] = []
+
+    async def chat() -> None:
+        with pytest.raises(WorkerFailed) as caught:
+            async with machine.worker.open_chat(say("Hi"), model="x"):
+                pass
+        told.append(caught.value.kind)
+
+    with trio.fail_after(HANGS_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(chat)
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(EngineDied, match="could not be started: No such file"):
+                await machine.engine.run()
+
+    assert told == [FailureKind.OVERLOADED]
+    with pytest.raises(WorkerFailed):
+        await machine.worker.health_check()
 
 
 async def test_engine_that_is_never_ready(
